@@ -1,0 +1,148 @@
+# axmul.  `make help` lists the targets.
+
+# Where everything that is made goes; deleting it is always safe.
+B ?= build
+# C and C++ compilers (C++ only compiles what Verilator writes, at run time).
+CC ?= gcc
+# Optimisation and debugging flags.
+CFLAGS ?= -O3 -g
+# Installation directory, and a staging root for packagers.
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+VERSION := 0.1.0
+SOMAJOR := 0
+
+STRICT := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC -fvisibility=hidden -ffp-contract=off
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+INCLUDE := -I. -I$B/include
+LIBS := -lcjson -lmd -lm -lpthread -ldl
+
+LIB_SRC := $(wildcard base/*.c cmodel/*.c gen/*.c sim/*.c synth/*.c)
+CLI_SRC := $(wildcard cli/*.c)
+TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+FUZZERS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
+BENCHES := $(patsubst bench/%.c,%,$(wildcard bench/bench_*.c))
+RTL := $(sort $(wildcard rtl/*.v rtl/*/*.v))
+PUBLIC_HEADERS := base/status.h $(wildcard cmodel/spec.h cmodel/mul.h cmodel/lut.h cmodel/metrics.h)
+PUBLIC_HEADERS += $(wildcard gen/circuit.h)
+
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/rtl_embed.o
+CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
+ASAN_OBJ := $(LIB_SRC:%.c=$B/asan/%.o) $(filter-out %/main.o,$(CLI_SRC:%.c=$B/asan/%.o)) $B/rtl_embed.o
+
+all: $B/axmul $B/libaxmul.a $B/libaxmul.so $B/axmul.pc  ## build the command and the library
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+setup:  ## install the Debian packages that are missing
+	@scripts/setup.sh
+
+# --- objects -----------------------------------------------------------------
+
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) $(CFLAGS) -DAXM_VERSION='"$(VERSION)"' $(INCLUDE) -MMD -MP -c $< -o $@
+
+$B/asan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) -O1 -g $(SANITIZE) -DAXM_VERSION='"$(VERSION)"' $(INCLUDE) -MMD -MP -c $< -o $@
+
+# The hand-written Verilog travels inside the library: proofs need it at run time.
+$B/rtl_embed.c: $(RTL) scripts/embed.sh Makefile
+	@mkdir -p $(@D)
+	scripts/embed.sh $(RTL) > $@.tmp && mv $@.tmp $@
+
+$B/rtl_embed.o: $B/rtl_embed.c
+	$(CC) $(STRICT) $(CFLAGS) $(INCLUDE) -c $< -o $@
+
+# --- library and command -------------------------------------------------------
+
+$B/axmul: $(CLI_OBJ) $(LIB_OBJ)
+	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+
+# One relocatable object in which everything but axm_* is local, so that a
+# static link cannot clash with our internal names.
+$B/libaxmul.a: $(LIB_OBJ)
+	ld -r -o $B/libaxmul.o $^
+	objcopy --wildcard --keep-global-symbol='axm_*' $B/libaxmul.o
+	rm -f $@ && ar rcsD $@ $B/libaxmul.o
+
+$B/libaxmul.so: $(LIB_OBJ) libaxmul.map
+	$(CC) -shared -Wl,-soname,libaxmul.so.$(SOMAJOR) -Wl,--version-script=libaxmul.map \
+	  -Wl,--no-undefined -o $B/libaxmul.so.$(VERSION) $(LIB_OBJ) $(LIBS)
+	ln -sf libaxmul.so.$(VERSION) $B/libaxmul.so.$(SOMAJOR)
+	ln -sf libaxmul.so.$(SOMAJOR) $@
+
+$B/axmul.pc: axmul.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' axmul.pc.in > $@
+
+# --- tests -----------------------------------------------------------------
+
+# Every `TEST(test_unit__claim)` of a file is registered by this rule, so none
+# can be forgotten.
+$B/tests/%_main.c: tests/%.c scripts/test_main.sh
+	@mkdir -p $(@D)
+	scripts/test_main.sh $< > $@
+
+$B/tests/%: tests/%.c $B/tests/%_main.c $(ASAN_OBJ)
+	$(CC) $(STRICT) -O1 -g $(SANITIZE) $(INCLUDE) -MMD -MP -MF $@.d -o $@ $< $B/tests/$*_main.c \
+	  $(ASAN_OBJ) -lcmocka $(LIBS)
+
+tests: $(TESTS:%=$B/tests/%)  ## build the unit tests (ASan and UBSan)
+
+check:  ## set up, build, and run the tests
+	@scripts/check.sh quick
+
+check-full:  ## check, and the exhaustive runs: 16-bit proofs, all variants, fuzzing
+	@scripts/check.sh full
+
+$B/fuzz/%: fuzz/%.c $(LIB_SRC) $B/rtl_embed.c
+	@mkdir -p $(@D)
+	clang -std=c11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  $(INCLUDE) -o $@ $^ $(LIBS)
+
+fuzzers: $(FUZZERS:%=$B/fuzz/%)  ## build the fuzzing targets (clang, libFuzzer)
+
+$B/bench/%: bench/%.c $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(STRICT) $(CFLAGS) $(INCLUDE) -o $@ $^ $(LIBS)
+
+bench: setup all $(BENCHES:%=$B/bench/%)  ## measure: generation, reports, simulation
+	@for b in $(BENCHES); do $B/bench/$$b || exit 1; done
+
+demo: setup all  ## set up, build, and run the main job on an embedded default
+	@scripts/demo.sh
+
+# --- installation ----------------------------------------------------------
+
+$B/axmul.1: $B/axmul
+	$B/axmul help --man > $@.tmp && mv $@.tmp $@
+
+$B/axmul.bash: $B/axmul
+	$B/axmul help --completion > $@.tmp && mv $@.tmp $@
+
+install: all $B/axmul.1 $B/axmul.bash  ## install command, library, headers, man page, completion
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	  $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install $B/axmul $(DESTDIR)$(PREFIX)/bin/axmul
+	install -m 644 $B/libaxmul.a $(DESTDIR)$(PREFIX)/lib/libaxmul.a
+	install $B/libaxmul.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/
+	ln -sf libaxmul.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libaxmul.so.$(SOMAJOR)
+	ln -sf libaxmul.so.$(SOMAJOR) $(DESTDIR)$(PREFIX)/lib/libaxmul.so
+	install -m 644 $B/axmul.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/axmul.pc
+	for h in $(PUBLIC_HEADERS); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/axmul/$$h || exit 1; done
+	install -m 644 axmul.h $(DESTDIR)$(PREFIX)/include/axmul/axmul.h
+	install -m 644 $B/axmul.1 $(DESTDIR)$(PREFIX)/share/man/man1/axmul.1
+	install -m 644 $B/axmul.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/axmul
+
+clean:  ## delete everything that was made
+	rm -rf $B
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(TESTS:%=$B/tests/%.d)
+
+.PHONY: all help setup tests check check-full fuzzers bench demo install clean
+.DELETE_ON_ERROR:
+.SECONDARY:

@@ -1,0 +1,23 @@
+/* Data-parallel loops over items on the process's threads. */
+#ifndef AXM_BASE_POOL_H
+#define AXM_BASE_POOL_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+/* Number of threads for pool_run(); n < 1 means one per online core. */
+void pool_set_threads(int n);
+int pool_threads(void);
+
+/* Does item `item` (0..count-1) on worker `worker` (0..pool_threads()-1).
+ * Anything but AXM_OK stops the loop: no new items start, and pool_run()
+ * returns the status of the lowest-numbered item that failed. */
+typedef enum axm_status pool_fn(void *ctx, size_t item, int worker);
+
+/* Runs every item once, in ascending order of start; returns when all ended.
+ * With one thread it runs on the caller.  Returns AXM_STOPPED when
+ * progress_stop_requested() became true (see progress.h). */
+enum axm_status pool_run(size_t count, pool_fn *fn, void *ctx) AXM_MUST_CHECK;
+
+#endif
