@@ -29,11 +29,17 @@ enum cell_kind {
     CELL_KINDS,
 };
 
+/* Numbers of inputs and outputs of a cell of that kind, and its name in
+ * capitals ("AND"). */
+int cell_inputs(enum cell_kind kind);
+int cell_outputs(enum cell_kind kind);
+const char *cell_name(enum cell_kind kind);
+
 struct cell {
     uint8_t kind;        /* enum cell_kind */
     uint16_t scope;      /* 0 is the top */
-    net in[3];
-    net out[2];          /* out[1] only of HA and FA */
+    net in[3];           /* NET_0 beyond the kind's inputs */
+    net out[2];          /* out[1] only of HA and FA, else NET_0 */
 };
 
 /* A bundle of nets, bit[0] least significant. */
@@ -61,12 +67,19 @@ const char *netlist_name(const struct netlist *nl);
 void netlist_set_origin(struct netlist *nl, const char *command);
 const char *netlist_origin(const struct netlist *nl);
 
-/* Ports, in the order in which they are made.  width 1..BUS_MAX. */
+/* Ports, in the order in which they are made.  width 1..BUS_MAX.  A name must
+ * be a Verilog identifier of its own; netlist_check() tells. */
 struct bus netlist_add_input(struct netlist *nl, const char *name, int width);
 void netlist_add_output(struct netlist *nl, const char *name, const struct bus *b);
 
 /* Cells.  Out of memory sets the netlist's failed flag, which
- * netlist_check() reports; makers then return NET_0. */
+ * netlist_check() reports; makers then return NET_0.
+ *
+ * Folded: constant, repeated and complementary inputs (complementary: an
+ * inverter between them, or AND and NAND, OR and NOR, XOR and XNOR of the same
+ * nets); double inversion; a full adder with such an input becomes a half
+ * adder or gates, a half adder wires; a register of a constant is the constant.
+ * A half adder and the XOR or AND of the same nets stay different cells. */
 net netlist_not(struct netlist *nl, net a);
 net netlist_and(struct netlist *nl, net a, net b);
 net netlist_or(struct netlist *nl, net a, net b);
@@ -100,7 +113,13 @@ const struct port *netlist_find_port(const struct netlist *nl, const char *name)
 int netlist_latency(const struct netlist *nl);   /* registers on a path from input to output;
                                                   * -1 if paths disagree */
 
-/* Removes cells that no output needs; renumbers nets and cells. */
+/* Removes cells that no output needs; renumbers nets and cells;
+ * scopes keep their numbers, even empty ones.  Adder cells of which one output
+ * is left become gates: a sum XORs; the carry of a half adder an AND, of a
+ * full adder (a & b) | (c & (a | b)), c the youngest net: synthesis maps an
+ * adder cell as it stands, and with a single output used those gates are
+ * smaller (osu018: a full adder 120 um2; NAND2, OR2 and AOI21 about 80).
+ * Checks the netlist first. */
 enum axm_status netlist_sweep(struct netlist *nl) AXM_MUST_CHECK;
 
 /* Every invariant: net numbers, topological order, one driver a net, port
@@ -108,17 +127,20 @@ enum axm_status netlist_sweep(struct netlist *nl) AXM_MUST_CHECK;
  * while building; asserts are for us, this is for what came from outside. */
 enum axm_status netlist_check(const struct netlist *nl) AXM_MUST_CHECK;
 
-/* Size and depth: two-input gates count 1 level, FA and HA 2 (FA carry 2). */
+/* Size and depth: NOT and two-input gates count 1 level, MUX, HA and FA 2 (sum
+ * and carry alike).  Registers begin a new path; levels is the longest. */
 struct netlist_stats {
     size_t count[CELL_KINDS];
     size_t cells;
     int levels;
 };
 void netlist_measure(const struct netlist *nl, struct netlist_stats *out);
+int cell_levels(enum cell_kind kind);   /* of netlist_measure; 0 of a register */
 
 /* A deep copy, and a copy in which one cell is altered (for fault injection):
  * the kind and the inputs of cell i are replaced; nothing is folded.  Inputs
- * must keep the topological order. */
+ * must keep the topological order and the new kind have as many outputs as the
+ * old; netlist_check() tells.  NULL if out of memory. */
 struct netlist *netlist_copy(const struct netlist *nl);
 struct netlist *netlist_copy_altered(const struct netlist *nl, size_t cell, enum cell_kind kind,
                                      const net in[3]);
@@ -128,9 +150,25 @@ struct netlist *netlist_copy_altered(const struct netlist *nl, size_t cell, enum
  * registers excluded).  Latency is the same on every path. */
 struct netlist *netlist_registered(const struct netlist *nl, bool inputs, bool outputs, int stages);
 
-/* Reference evaluation of a netlist without registers, 64 lanes at once:
- * in: one word per input bit, ports in order, LSB first; out likewise.
- * The oracle for sim/'s fast simulator. */
+/* Reference evaluation, 64 lanes at once: in: one word per input bit, ports in
+ * order, LSB first; out likewise.  A register passes its input on: what the
+ * outputs settle to when the inputs are held.  The oracle for sim/'s fast
+ * simulator.  Ends the process if out of memory. */
 void netlist_eval64(const struct netlist *nl, const uint64_t *in, uint64_t *out);
+
+/* For passes that rewrite a whole netlist cell by cell.
+ *
+ *     struct netlist *to = netlist_rewrite_begin(from, map);
+ *     for every cell: netlist_rewrite_cell(to, &changed_copy, map);
+ *     netlist_rewrite_end(to, from, map);
+ *
+ * map[netlist_nets(from)] takes a net of the old netlist to the new: begin sets
+ * constants and inputs, cell() makes the cell anew, folded and shared, in the
+ * cell's scope, with its inputs sent through map, and enters its outputs, and
+ * end() makes the outputs.  begin returns NULL if out of memory. */
+struct netlist *netlist_rewrite_begin(const struct netlist *from, net *map);
+void netlist_rewrite_cell(struct netlist *to, const struct cell *c, net *map);
+void netlist_rewrite_end(struct netlist *to, const struct netlist *from, const net *map);
+void netlist_scope_set(struct netlist *nl, int scope);   /* for cells made in between */
 
 #endif
