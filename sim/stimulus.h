@@ -24,9 +24,11 @@ struct stimulus stimulus_all(int width_a, int width_b);
 
 /* Every pair of corner operands (0, 1, the largest and smallest values, powers
  * of two and their neighbours, complements of these, alternating and half-filled
- * patterns: about 6 times the width of them per operand), then `random`
- * seeded uniform pairs.  The random pairs do not depend on anything but seed
- * and widths.  AXM_ENV if out of memory.  Release with stimulus_release(). */
+ * patterns: about 6 times the width of them per operand), then `random` seeded
+ * pairs: by turns uniform over the values and uniform over the position of the
+ * leading one (or zero), which leading-one multipliers depend on.  They depend
+ * on nothing but seed and widths.  AXM_ENV if out of memory.  Release with
+ * stimulus_release(). */
 enum axm_status stimulus_sample(int width_a, int width_b, uint64_t random, uint64_t seed,
                                 struct stimulus *out) AXM_MUST_CHECK;
 void stimulus_release(struct stimulus *s);
