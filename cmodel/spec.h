@@ -52,6 +52,13 @@ struct axm_param {
                                  * netlist's name, default 0 (see scdmr) */
 };
 
+/* A published spelling of a family's members, rewritten to a spec: pattern
+ * "DRUM%d_%d_%s", spec "drum$2$3_k$1".  %d is a decimal number, %x one hex
+ * digit (0-9, a-f), %s the letter s or u; $1 stands for the first of them. */
+struct axm_alias {
+    const char *pattern, *spec;
+};
+
 /* A family is one row of axm_families[].  A spec uses one form: the set of
  * parameters that may stand together (trunc: l and m, or c). */
 struct axm_family {
@@ -62,6 +69,7 @@ struct axm_family {
     int width_b_min, width_b_max, width_b_step;   /* width_b a multiple of step (0: any) */
     bool unsigned_ok, signed_ok;
     bool exact;                 /* the model is the exact product */
+    struct axm_alias alias;     /* NULLs if there is none */
     int n_forms;                /* 0 means 1 */
     struct axm_param param[AXM_PARAMS];   /* ends at the first with neither key nor words */
 
