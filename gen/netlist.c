@@ -658,11 +658,13 @@ static void rewrite_half_dead_adder(struct netlist *to, const struct cell *c, ne
 {
     net a = map[c->in[0]], b = map[c->in[1]], s = c->kind == CELL_FA ? map[c->in[2]] : NET_0;
     to->current_scope = c->scope;
-    if (sum_alive)
+    if (sum_alive) {
         map[c->out[0]] = netlist_xor(to, netlist_xor(to, a, b), s);
-    else   /* an AND when s is 0 */
-        map[c->out[1]] = netlist_or(to, netlist_and(to, a, b),
-                                    netlist_and(to, s, netlist_or(to, a, b)));
+    } else {   /* one cell a statement: C leaves the order of arguments open */
+        net both = netlist_and(to, a, b), any = netlist_or(to, a, b);
+        net passed = netlist_and(to, s, any);   /* 0 in a half adder */
+        map[c->out[1]] = netlist_or(to, both, passed);
+    }
     to->current_scope = 0;
 }
 

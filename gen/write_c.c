@@ -1,0 +1,130 @@
+#include "gen/write_util.h"
+
+static void put_net(struct strbuf *out, net n)
+{
+    if (n <= NET_1)
+        strbuf_adds(out, n == NET_1 ? "(~(W){ 0 })" : "((W){ 0 })");
+    else
+        strbuf_addf(out, "n%u", n);
+}
+
+/* A pattern in which A, B, S stand for the inputs of c. */
+static void put_expression(struct strbuf *out, const struct cell *c, const char *pattern)
+{
+    for (; *pattern; pattern++) {
+        if (*pattern == 'A' || *pattern == 'B')
+            put_net(out, c->in[*pattern - 'A']);
+        else if (*pattern == 'S')
+            put_net(out, c->in[2]);
+        else
+            strbuf_add(out, pattern, 1);
+    }
+}
+
+static void put_cell(struct strbuf *out, const struct cell *c)
+{
+    static const char *const expression[CELL_KINDS][2] = {
+        [CELL_NOT] = { "~A" },
+        [CELL_AND] = { "A & B" },
+        [CELL_OR] = { "A | B" },
+        [CELL_XOR] = { "A ^ B" },
+        [CELL_NAND] = { "~(A & B)" },
+        [CELL_NOR] = { "~(A | B)" },
+        [CELL_XNOR] = { "~(A ^ B)" },
+        [CELL_MUX] = { "(A & ~S) | (B & S)" },
+        [CELL_HA] = { "A ^ B", "A & B" },
+        [CELL_FA] = { "A ^ B ^ S", "(A & B) | (S & (A ^ B))" },
+    };
+    for (int o = 0; o < cell_outputs(c->kind); o++) {
+        strbuf_addf(out, "    const W n%u = ", c->out[o]);
+        put_expression(out, c, expression[c->kind][o]);
+        strbuf_adds(out, ";\n");
+    }
+}
+
+static const char head[] =
+    "/* Bit-sliced: bit i of every word is lane i, each lane one evaluation.\n"
+    " * Lanes: 64, or -DAXM_LANES=128, 256 or 512 with the vectors of gcc and clang. */\n"
+    "#include <stdint.h>\n"
+    "\n"
+    "#ifndef AXM_LANES\n"
+    "#define AXM_LANES 64\n"
+    "#endif\n"
+    "#if AXM_LANES == 64\n"
+    "typedef uint64_t W;\n"
+    "#else\n"
+    "typedef uint64_t W __attribute__((vector_size(AXM_LANES / 8)));\n"
+    "#endif\n"
+    "\n"
+    "#ifndef AXM_PORT_BITS\n"
+    "#define AXM_PORT_BITS\n"
+    "/* A port: width consecutive words of in[] or out[], least significant first. */\n"
+    "struct axm_port_bits {\n"
+    "    const char *name;   /* 0 ends the list */\n"
+    "    int width, is_output;\n"
+    "};\n"
+    "#endif\n"
+    "\n";
+
+static void put_ports(const struct netlist *nl, struct strbuf *out)
+{
+    strbuf_addf(out, "const struct axm_port_bits %s_bits[] = {\n", netlist_name(nl));
+    for (int p = 0; p < netlist_ports(nl); p++) {
+        const struct port *port = netlist_port(nl, p);
+        strbuf_addf(out, "    { \"%s\", %d, %d },\n", port->name, port->bus.n, port->is_output);
+    }
+    strbuf_adds(out, "    { 0, 0, 0 },\n};\n\n");
+}
+
+/* Registers give what they hold at the start of a call, take theirs at its end. */
+static void put_registers(const struct netlist *nl, bool at_end, struct strbuf *out)
+{
+    int k = 0;
+    for (size_t i = 0; i < netlist_cells(nl); i++) {
+        const struct cell *c = netlist_cell(nl, i);
+        if (c->kind != CELL_DFF)
+            continue;
+        if (!at_end) {
+            strbuf_addf(out, "    const W n%u = state[%d];\n", c->out[0], k++);
+            continue;
+        }
+        strbuf_addf(out, "    state[%d] = ", k++);
+        put_net(out, c->in[0]);
+        strbuf_adds(out, ";\n");
+    }
+}
+
+enum axm_status write_c(const struct netlist *nl, struct strbuf *out)
+{
+    enum axm_status st = write_begin(nl, "/* ", " */", out);
+    if (st)
+        return st;
+    struct netlist_stats stats;
+    netlist_measure(nl, &stats);
+    strbuf_adds(out, head);
+    put_ports(nl, out);
+    strbuf_addf(out, "void %s(const W *in, W *out);\n\n", netlist_name(nl));
+    strbuf_addf(out, "void %s(const W *in, W *out)\n{\n", netlist_name(nl));
+    if (stats.count[CELL_DFF] > 0)
+        strbuf_addf(out, "    static W state[%zu];\n", stats.count[CELL_DFF]);
+    put_registers(nl, false, out);
+    for (int p = 0, bit = 0; p < netlist_ports(nl); p++) {
+        const struct port *port = netlist_port(nl, p);
+        for (int k = 0; !port->is_output && k < port->bus.n; k++)
+            strbuf_addf(out, "    const W n%u = in[%d];\n", port->bus.bit[k], bit++);
+    }
+    for (size_t i = 0; i < netlist_cells(nl); i++)
+        if (netlist_cell(nl, i)->kind != CELL_DFF)
+            put_cell(out, netlist_cell(nl, i));
+    put_registers(nl, true, out);
+    for (int p = 0, bit = 0; p < netlist_ports(nl); p++) {
+        const struct port *port = netlist_port(nl, p);
+        for (int k = 0; port->is_output && k < port->bus.n; k++) {
+            strbuf_addf(out, "    out[%d] = ", bit++);
+            put_net(out, port->bus.bit[k]);
+            strbuf_adds(out, ";\n");
+        }
+    }
+    strbuf_adds(out, "}\n");
+    return write_end(nl, out);
+}
