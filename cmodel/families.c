@@ -3,7 +3,11 @@
 
 typedef uint64_t model_fn(const struct axm_spec *s, uint64_t a, uint64_t b);
 
+typedef void many_fn(const struct axm_spec *s, const uint32_t *a, const uint32_t *b, uint64_t *product,
+                     size_t n);
+
 model_fn exact_model, cdm_model, trunc_model, drum_model, mitchell_model, bam_model, tosam_model;
+many_fn exact_many, cdm_many, trunc_many, drum_many, mitchell_many, bam_many, tosam_many;
 
 #define ALL_WIDTHS \
     .width_a_min = AXM_WIDTH_MIN, .width_a_max = AXM_WIDTH_MAX, \
@@ -21,7 +25,7 @@ static const char *const compensations[] = { "none", "const", "var", NULL };
 
 /* An architecture of the exact product, with a choice of final adder. */
 #define EXACT_ARCHITECTURE \
-    ALL_WIDTHS, BOTH_SIGNS, .exact = true, .model = exact_model, \
+    ALL_WIDTHS, BOTH_SIGNS, .exact = true, .model = exact_model, .many = exact_many, \
     .param = { { \
         .key = "", .words = final_adders, \
         .help = "final adder: ripple carry, carry lookahead, Kogge-Stone, Brent-Kung", \
@@ -33,7 +37,7 @@ static const char *const compensations[] = { "none", "const", "var", NULL };
       .help = "columns without carry where a meets b" BITS, __VA_ARGS__ }
 #define CARRY_DISREGARD(...) \
     .paper = "Shakibhamedan et al. 2024, doi:10.48550/arXiv.2406.10279", \
-    NIBBLE_WIDTHS, .model = cdm_model, \
+    NIBBLE_WIDTHS, .model = cdm_model, .many = cdm_many, \
     .param = { \
         BLOCK("x", 4, "[3:0]", __VA_ARGS__), BLOCK("y", 8, "[7:4]", __VA_ARGS__), \
         BLOCK("z", 12, "[11:8]", __VA_ARGS__), BLOCK("w", 16, "[15:12]", __VA_ARGS__), \
@@ -46,7 +50,7 @@ const struct axm_family axm_families[] = {
         .name = "exact",
         .brief = "the product, in the smallest architecture at its width",
         .paper = "Baugh and Wooley 1973, doi:10.1109/T-C.1973.223648",
-        ALL_WIDTHS, BOTH_SIGNS, .exact = true, .model = exact_model,
+        ALL_WIDTHS, BOTH_SIGNS, .exact = true, .model = exact_model, .many = exact_many,
     }, {
         .name = "array",
         .brief = "the product: rows of carry-save adders",
@@ -93,7 +97,7 @@ const struct axm_family axm_families[] = {
         .name = "trunc",
         .brief = "truncation of the operands (l, m) or of the columns (c)",
         .paper = "Schulte and Swartzlander 1993, doi:10.1109/VLSISP.1993.404467",
-        ALL_WIDTHS, BOTH_SIGNS, .model = trunc_model,
+        ALL_WIDTHS, BOTH_SIGNS, .model = trunc_model, .many = trunc_many,
         .n_forms = 2,
         .param = {
             { .key = "l", .hi = { .plus = -1, .per_a = 1 }, .forms = 1, .help = "low bits of a dropped" },
@@ -108,7 +112,7 @@ const struct axm_family axm_families[] = {
         .brief = "dynamic range: k bits from the leading one, unbiased",
         .paper = "Hashemi, Bahar and Reda 2015, doi:10.1109/ICCAD.2015.7372600",
         .alias = { "DRUM%d_%d_%s", "drum$2$3_k$1" },
-        ALL_WIDTHS, BOTH_SIGNS, .model = drum_model,
+        ALL_WIDTHS, BOTH_SIGNS, .model = drum_model, .many = drum_many,
         .param = {
             { .key = "k", .lo = { .plus = 2 }, .hi = { .per_max = 1 }, .help = "bits kept of each operand" },
             { .key = "oc", .hi = { .plus = 1 }, .has_default = true, .signed_only = true,
@@ -118,7 +122,7 @@ const struct axm_family axm_families[] = {
         .name = "mitchell",
         .brief = "logarithmic, fractions truncated to t bits",
         .paper = "Mitchell 1962, doi:10.1109/TEC.1962.5219391; Kim et al. 2019, doi:10.1109/TC.2018.2880742",
-        ALL_WIDTHS, BOTH_SIGNS, .model = mitchell_model,
+        ALL_WIDTHS, BOTH_SIGNS, .model = mitchell_model, .many = mitchell_many,
         .param = {
             { .key = "t", .hi = { .plus = -1, .per_max = 1 },
               .has_default = true, .otherwise = { .plus = -1, .per_max = 1 }, .shown = true,
@@ -128,7 +132,7 @@ const struct axm_family axm_families[] = {
         .name = "bam",
         .brief = "broken array: rows below h and columns below v left out",
         .paper = "Mahdiani et al. 2010, doi:10.1109/TCSI.2009.2027626",
-        ALL_WIDTHS, BOTH_SIGNS, .model = bam_model,
+        ALL_WIDTHS, BOTH_SIGNS, .model = bam_model, .many = bam_many,
         .param = {
             { .key = "h", .hi = { .plus = -1, .per_b = 1 }, .help = "low rows (bits of b) left out" },
             { .key = "v", .hi = { .plus = -1, .per_a = 1, .per_b = 1 }, .help = "low columns left out" },
@@ -137,7 +141,7 @@ const struct axm_family axm_families[] = {
         .name = "tosam",
         .brief = "truncation- and rounding-based: t-bit sum, h+1-bit product of the fractions",
         .paper = "Vahdat et al. 2019, doi:10.1109/TVLSI.2018.2890712",
-        ALL_WIDTHS, BOTH_SIGNS, .model = tosam_model,
+        ALL_WIDTHS, BOTH_SIGNS, .model = tosam_model, .many = tosam_many,
         .param = {
             { .key = "h", .hi = { .plus = -1, .per_max = 1 },
               .help = "bits of each fraction that are multiplied, a 1 appended" },

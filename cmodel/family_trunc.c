@@ -1,5 +1,6 @@
 /* trunc: operands without their low bits, or the matrix without its low columns. */
 #include "cmodel/operand.h"
+#include "cmodel/vector.h"
 
 enum { TRUNC_L, TRUNC_M, TRUNC_C, TRUNC_COMPENSATION };
 enum { FORM_OPERANDS, FORM_COLUMNS };
@@ -41,4 +42,27 @@ uint64_t trunc_model(const struct axm_spec *s, uint64_t a, uint64_t b)
         break;
     }
     return sum & axm_mask(axm_spec_product_width(s));
+}
+
+void trunc_many(const struct axm_spec *s, const uint32_t *a, const uint32_t *b, uint64_t *product, size_t n)
+{
+    if (s->form == FORM_OPERANDS) {
+        product_many(s, ~axm_mask(s->p[TRUNC_L]), ~axm_mask(s->p[TRUNC_M]), a, b, product, n);
+        return;
+    }
+    int c = s->p[TRUNC_C], compensation = s->p[TRUNC_COMPENSATION];
+    uint64_t below = axm_mask(c), highest_dropped = UINT64_C(1) << (c - 1);
+    struct matrix_cut cut = {
+        .constant = -(matrix_constant(s) & below),
+        .keep_b = UINT32_MAX,
+        .last = c < s->width_b ? c : s->width_b,
+        .cut = below,
+    };
+    if (compensation == CONST)
+        cut.constant += expected_loss(s, c);
+    if (compensation == VAR) {   /* a bit taken away once and added twice */
+        cut.constant += (matrix_constant(s) & highest_dropped) << 1;
+        cut.sign = highest_dropped;
+    }
+    matrix_cut_many(s, &cut, a, b, product, n);
 }
