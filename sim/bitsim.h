@@ -44,7 +44,7 @@ struct bitsim_compare_opts {
 };
 
 /* Compares a multiplier circuit (first two input ports a and b, one output) with
- * a model on every pair of the stimulus.  A mismatch is a result, not an error.
+ * a model on every pair of the stimulus (no slice).  A mismatch is a result, not an error.
  * AXM_STOPPED when interrupted. */
 enum axm_status bitsim_compare(const struct bitsim *s, const struct axm_mul *m,
                                const struct stimulus *pairs, const struct bitsim_compare_opts *o,

@@ -2,6 +2,7 @@
 #ifndef AXM_SIM_DUT_H
 #define AXM_SIM_DUT_H
 
+#include "base/strbuf.h"
 #include "gen/netlist.h"
 #include "gen/write.h"
 #include "sim/stimulus.h"
@@ -9,7 +10,8 @@
 enum { DUT_NAME_MAX = 160 };
 
 struct dut {
-    struct strbuf text;             /* Verilog of the module and its scopes, adder cells left out */
+    struct strbuf text;             /* Verilog of the module and its scopes */
+    bool standalone;                /* text has all modules; else it lacks the shared adder cells */
     char module[DUT_NAME_MAX];
     char port_a[DUT_NAME_MAX], port_b[DUT_NAME_MAX], port_p[DUT_NAME_MAX];
     char clock[DUT_NAME_MAX];       /* "" if combinational */
@@ -20,14 +22,19 @@ struct dut {
 };
 
 /* From a netlist with the ports of mul_netlist(): the exact text that
- * write_verilog() gives with these options (but for the shared adder cells).
+ * write_verilog() gives with these options, but for the shared adder cells
+ * (write_verilog_library(), once a file).
  * Release with dut_release(). */
 enum axm_status dut_from_netlist(const struct netlist *nl, const struct verilog_opts *o,
                                  struct dut *out) AXM_MUST_CHECK;
 void dut_release(struct dut *d);
 
-/* True if one test bench can drive both: same port widths, latency and runtime
- * port widths. */
+/* True if one test bench can drive both: same port widths, latency,
+ * runtime port widths and kind of text. */
 bool dut_same_shape(const struct dut *a, const struct dut *b);
+
+/* One line of Verilog that instantiates d on nets clk_i, a_i, b_i, r0_i, ... */
+void dut_write_instance(const struct dut *d, const char *instance, const char *product,
+                        struct strbuf *out);
 
 #endif

@@ -13,8 +13,8 @@ enum { ICARUS_GROUP = 8 };
 /* AXM_ENV and one line if iverilog or vvp is missing. */
 enum axm_status icarus_need(void) AXM_MUST_CHECK;
 
-/* Compares circuit k with model[k] on every pair, for all n circuits of one
- * shape; adds to result[k].  The test bench applies exhaustive pairs in Gray-code order (one operand
+/* Compares circuit k with model[k] on every pair (no slice), for all n circuits
+ * of one shape; adds to result[k].  The test bench applies exhaustive pairs in Gray-code order (one operand
  * bit changes at a time, so that few gates do).  Thread-safe. */
 enum axm_status icarus_compare(const struct dut *const *duts, size_t n,
                                const struct axm_mul *const *model, const struct stimulus *pairs,

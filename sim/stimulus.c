@@ -101,9 +101,19 @@ void stimulus_release(struct stimulus *s)
     *s = (struct stimulus){ 0 };
 }
 
+struct stimulus stimulus_slice(const struct stimulus *s, uint64_t first, uint64_t count)
+{
+    assert(first + count <= s->count);
+    struct stimulus slice = *s;
+    slice.first += first;
+    slice.count = count;
+    return slice;
+}
+
 void stimulus_get(const struct stimulus *s, uint64_t first, size_t n, uint32_t *a, uint32_t *b)
 {
     assert(first + n <= s->count);
+    first += s->first;
     if (s->exhaustive) {
         uint32_t mask_b = (uint32_t)axm_mask(s->width_b);
         for (size_t i = 0; i < n; i++) {

@@ -13,7 +13,8 @@
 struct stimulus {
     int width_a, width_b;
     bool exhaustive;
-    uint64_t count;         /* pairs; 2^(width_a + width_b) if exhaustive */
+    uint64_t first;         /* pairs that are left out at the beginning: of a slice */
+    uint64_t count;         /* pairs; 2^(width_a + width_b) if exhaustive and no slice */
     uint32_t *a, *b;        /* bit patterns, owned; NULL if exhaustive */
     uint64_t corners;       /* of a list: the first so many are corner pairs */
     uint64_t seed;          /* of the random rest */
@@ -33,7 +34,10 @@ enum axm_status stimulus_sample(int width_a, int width_b, uint64_t random, uint6
                                 struct stimulus *out) AXM_MUST_CHECK;
 void stimulus_release(struct stimulus *s);
 
-/* The pairs first..first+n-1. */
+/* Pairs first..first+count-1 of s; borrows its lists, do not release it. */
+struct stimulus stimulus_slice(const struct stimulus *s, uint64_t first, uint64_t count);
+
+/* The pairs first..first+n-1 of s. */
 void stimulus_get(const struct stimulus *s, uint64_t first, size_t n, uint32_t *a, uint32_t *b);
 
 enum { RUNTIME_PORTS = 8 };
