@@ -13,7 +13,8 @@ DESTDIR ?=
 VERSION := 0.1.0
 SOMAJOR := 0
 
-STRICT := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC -fvisibility=hidden -ffp-contract=off
+# -Wno-psabi: vector arguments are only passed to functions that are inlined.
+STRICT := -std=c11 -D_GNU_SOURCE -Wno-psabi -Wall -Wextra -Werror -fPIC -fvisibility=hidden -ffp-contract=off
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDE := -I. -I$B/include
 LIBS := -lcjson -lmd -lm -lpthread -ldl
