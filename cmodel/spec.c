@@ -395,32 +395,41 @@ static enum axm_status parse_param(const char *text, struct piece t, struct axm_
     return AXM_OK;
 }
 
+/* Index of a required parameter of the form of s that is not given, -1 if none. */
+static int missing_param(const struct axm_spec *s, unsigned given)
+{
+    for (int i = 0; i < axm_param_count(s->family); i++)
+        if (axm_param_exists(s, i) && !(given >> i & 1) && !param_has_default(&s->family->param[i]))
+            return i;
+    return -1;
+}
+
+/* True if the form of s has every given parameter. */
+static bool form_fits(const struct axm_spec *s, unsigned given)
+{
+    for (int i = 0; i < axm_param_count(s->family); i++)
+        if ((given >> i & 1) && !axm_param_exists(s, i))
+            return false;
+    return true;
+}
+
 /* Picks the form that the given parameters belong to, and fills in defaults. */
 static enum axm_status settle_form(const char *text, struct axm_spec *s, unsigned given)
 {
-    const struct axm_param *missing = NULL;
-    bool together = false;
+    const char *missing = NULL;   /* of the first form that fits */
     for (s->form = 0; s->form < form_count(s->family); s->form++) {
-        bool fits = true, complete = true;
-        for (int i = 0; i < axm_param_count(s->family); i++) {
-            bool exists = axm_param_exists(s, i);
-            if (given >> i & 1) {
-                fits &= exists;
-            } else if (exists && !param_has_default(&s->family->param[i])) {
-                complete = false;
-                if (fits && !missing)
-                    missing = &s->family->param[i];
-            }
-        }
-        if (fits && complete)
+        if (!form_fits(s, given))
+            continue;
+        int i = missing_param(s, given);
+        if (i < 0)
             break;
-        together |= fits;
+        if (!missing)
+            missing = s->family->param[i].key;
     }
     if (s->form == form_count(s->family)) {
-        s->form = 0;
-        if (!together)
+        if (!missing)
             return bad(text, "these parameters do not stand together; %s", legal_spec(s).s);
-        return bad(text, "%s is missing; %s", missing->key, legal_spec(s).s);
+        return bad(text, "%s is missing; %s", missing, legal_spec(s).s);
     }
     for (int i = 0; i < axm_param_count(s->family); i++)
         if (axm_param_exists(s, i) && !(given >> i & 1))
