@@ -145,9 +145,13 @@ struct netlist *netlist_copy(const struct netlist *nl);
 struct netlist *netlist_copy_altered(const struct netlist *nl, size_t cell, enum cell_kind kind,
                                      const net in[3]);
 
-/* A copy with registers: flops on the inputs and outputs, or `stages` pipeline
- * stages balanced by levels (stages >= 1: that many register ranks; input
- * registers excluded).  Latency is the same on every path. */
+/* A copy with registers: a rank behind the inputs, a rank before the outputs,
+ * or `stages` >= 1 ranks in all behind the first (the one before the outputs,
+ * if asked for, is the last of them), which cut the cells into stages of equal
+ * levels as well as whole cells allow.  stages 0: no cut.  Every path gets the
+ * same latency: inputs + (stages > 0 ? stages : outputs).  Few registers, not
+ * always the fewest.  NULL if out of memory, or (reported) if there are
+ * registers already. */
 struct netlist *netlist_registered(const struct netlist *nl, bool inputs, bool outputs, int stages);
 
 /* Reference evaluation, 64 lanes at once: in: one word per input bit, ports in
