@@ -55,7 +55,8 @@ int main(void)
     static const char *const specs[] = {
         "exact8u", "exact8s", "exact16u", "exact16s", "exact32s",
         "cdm8u_x7_y3", "scdm8s_x5_y2", "cdm16u_x8_y6_z4_w2", "scdm16s_x8_y6_z4_w2", "scdm20s_x8_y6_z4_w2_v0",
-        "trunc8u_l3_m3", "trunc16s_l3_m3", "trunc8u_c8", "trunc16u_c12", "trunc16u_c16_const", "trunc16s_c16_var",
+        "trunc8u_l3_m3", "trunc16s_l3_m3",
+        "trunc8u_c8", "trunc16u_c12", "trunc16u_c16_const", "trunc16s_c16_var",
         "drum8u_k4", "drum8s_k4", "drum16u_k6", "drum16s_k6", "drum32u_k6",
         "mitchell8u", "mitchell8s", "mitchell16u", "mitchell16s_t7", "mitchell32u",
         "bam8u_h2_v4", "bam16u_h4_v12", "bam16s_h4_v16",

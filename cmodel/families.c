@@ -145,7 +145,8 @@ const struct axm_family axm_families[] = {
         .param = {
             { .key = "h", .hi = { .plus = -1, .per_max = 1 },
               .help = "bits of each fraction that are multiplied, a 1 appended" },
-            { .key = "t", .hi = { .plus = -1, .per_max = 1 }, .help = "bits of each fraction that are added" },
+            { .key = "t", .hi = { .plus = -1, .per_max = 1 },
+              .help = "bits of each fraction that are added" },
         },
     },
     { .name = NULL },

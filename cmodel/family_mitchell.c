@@ -57,7 +57,8 @@ MITCHELL_LOOP(mitchell_loop_32, uint32_t)
 MITCHELL_LOOP(mitchell_loop_64, uint64_t)
 
 VECTOR_CLONES
-void mitchell_many(const struct axm_spec *s, const uint32_t *a, const uint32_t *b, uint64_t *product, size_t n)
+void mitchell_many(const struct axm_spec *s, const uint32_t *a, const uint32_t *b, uint64_t *product,
+                   size_t n)
 {
     bool narrow = axm_spec_product_width(s) <= 32;
     if (narrow && s->is_signed)

@@ -321,7 +321,8 @@ static enum axm_status parse_width(const char *text, struct piece t, const char 
         text_addf(&multiple, "a multiple of %d, ", step);
     text_add_foreign(&got, t.s, t.len);
     if (!piece_number(t, &v))
-        return bad(text, "%s must be %s%d..%d in plain decimal, got \"%s\"", which, multiple.s, lo, hi, got.s);
+        return bad(text, "%s must be %s%d..%d in plain decimal, got \"%s\"", which, multiple.s, lo, hi,
+                   got.s);
     if (v < lo || v > hi || (step && v % step))
         return bad(text, "%s must be %s%d..%d, got %s", which, multiple.s, lo, hi, got.s);
     *out = v;

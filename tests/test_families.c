@@ -270,7 +270,8 @@ static void check_product(const struct axm_spec *s, uint64_t a, uint64_t b, cons
 }
 
 /* A model, and its fast version if given room for the products, on n pairs. */
-static void check_pairs(const struct axm_spec *s, const uint32_t *a, const uint32_t *b, size_t n, defined_fn *want)
+static void check_pairs(const struct axm_spec *s, const uint32_t *a, const uint32_t *b, size_t n,
+                        defined_fn *want)
 {
     static uint64_t many[1 << 16];
     assert_true(n <= sizeof many / sizeof *many);

@@ -190,7 +190,8 @@ TEST(test_spec__errors_say_what_is_legal)
         { "drum8u_k4_oc1", "oc is for signed operands only" },
         { "cdm8x4u_x1_y2", "y needs a b of 8 bits or more, it has 4" },
         { "drum8u_k3_k4", "k4 is a second value of one parameter; drum8u takes k 2..8" },
-        { "dadda8u_ks_bk", "bk is a second value of one parameter; dadda8u takes rca|cla|ks|bk (default rca)" },
+        { "dadda8u_ks_bk",
+          "bk is a second value of one parameter; dadda8u takes rca|cla|ks|bk (default rca)" },
         { "exact8uq", "trailing text \"q\"; parameters start with _" },
         { "exact8u ", "trailing text \" \"; parameters start with _" },
         { "exact8ss", "trailing text \"s\"; parameters start with _" },
@@ -205,7 +206,9 @@ TEST(test_spec__errors_say_what_is_legal)
 
 TEST(test_spec__hostile_text_gives_one_short_line)
 {
-    static const char *const heads[] = { "", "drum8u_k", "drum", "exact8u_", "exact", "DRUM", "trunc8u_l1_m1_c" };
+    static const char *const heads[] = {
+        "", "drum8u_k", "drum", "exact8u_", "exact", "DRUM", "trunc8u_l1_m1_c",
+    };
     static const char fill[] = { 'a', '9', '_', '%', '\n', '\x80', '0', 'x' };
     enum { LONG = 100000 };
     char *text = malloc(LONG + 1);
