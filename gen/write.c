@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "gen/write_util.h"
 
 void write_origin(const struct netlist *nl, const char *open, const char *close,
@@ -39,6 +41,22 @@ void write_bit_name(const struct port *p, int bit, struct strbuf *out)
     strbuf_adds(out, p->name);
     if (p->bus.n > 1)
         strbuf_addf(out, "[%d]", bit);
+}
+
+bool *netlist_read_nets(const struct netlist *nl)
+{
+    bool *read = calloc(netlist_nets(nl), sizeof *read);
+    for (size_t i = 0; read && i < netlist_cells(nl); i++) {
+        const struct cell *c = netlist_cell(nl, i);
+        for (int k = 0; k < cell_inputs(c->kind); k++)
+            read[c->in[k]] = true;
+    }
+    for (int p = 0; read && p < netlist_ports(nl); p++) {
+        const struct port *port = netlist_port(nl, p);
+        for (int k = 0; port->is_output && k < port->bus.n; k++)
+            read[port->bus.bit[k]] = true;
+    }
+    return read;
 }
 
 bool netlist_has_registers(const struct netlist *nl)

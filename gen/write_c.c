@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "gen/write_util.h"
 
 static void put_net(struct strbuf *out, net n)
@@ -21,7 +23,7 @@ static void put_expression(struct strbuf *out, const struct cell *c, const char 
     }
 }
 
-static void put_cell(struct strbuf *out, const struct cell *c)
+static void put_cell(struct strbuf *out, const struct cell *c, const bool *read)
 {
     static const char *const expression[CELL_KINDS][2] = {
         [CELL_NOT] = { "~A" },
@@ -36,6 +38,8 @@ static void put_cell(struct strbuf *out, const struct cell *c)
         [CELL_FA] = { "A ^ B ^ S", "(A & B) | (S & (A ^ B))" },
     };
     for (int o = 0; o < cell_outputs(c->kind); o++) {
+        if (!read[c->out[o]])
+            continue;
         strbuf_addf(out, "    const W n%u = ", c->out[o]);
         put_expression(out, c, expression[c->kind][o]);
         strbuf_adds(out, ";\n");
@@ -77,12 +81,13 @@ static void put_ports(const struct netlist *nl, struct strbuf *out)
 }
 
 /* Registers give what they hold at the start of a call, take theirs at its end. */
-static void put_registers(const struct netlist *nl, bool at_end, struct strbuf *out)
+static void put_registers(const struct netlist *nl, const bool *read, bool at_end,
+                          struct strbuf *out)
 {
     int k = 0;
     for (size_t i = 0; i < netlist_cells(nl); i++) {
         const struct cell *c = netlist_cell(nl, i);
-        if (c->kind != CELL_DFF)
+        if (c->kind != CELL_DFF || !read[c->out[0]])
             continue;
         if (!at_end) {
             strbuf_addf(out, "    const W n%u = state[%d];\n", c->out[0], k++);
@@ -94,29 +99,25 @@ static void put_registers(const struct netlist *nl, bool at_end, struct strbuf *
     }
 }
 
-enum axm_status write_c(const struct netlist *nl, struct strbuf *out)
+static void put_function(const struct netlist *nl, const bool *read, struct strbuf *out)
 {
-    enum axm_status st = write_begin(nl, "/* ", " */", out);
-    if (st)
-        return st;
     struct netlist_stats stats;
     netlist_measure(nl, &stats);
-    strbuf_adds(out, head);
-    put_ports(nl, out);
     strbuf_addf(out, "void %s(const W *in, W *out);\n\n", netlist_name(nl));
     strbuf_addf(out, "void %s(const W *in, W *out)\n{\n", netlist_name(nl));
     if (stats.count[CELL_DFF] > 0)
         strbuf_addf(out, "    static W state[%zu];\n", stats.count[CELL_DFF]);
-    put_registers(nl, false, out);
+    put_registers(nl, read, false, out);
     for (int p = 0, bit = 0; p < netlist_ports(nl); p++) {
         const struct port *port = netlist_port(nl, p);
-        for (int k = 0; !port->is_output && k < port->bus.n; k++)
-            strbuf_addf(out, "    const W n%u = in[%d];\n", port->bus.bit[k], bit++);
+        for (int k = 0; !port->is_output && k < port->bus.n; k++, bit++)
+            if (read[port->bus.bit[k]])
+                strbuf_addf(out, "    const W n%u = in[%d];\n", port->bus.bit[k], bit);
     }
     for (size_t i = 0; i < netlist_cells(nl); i++)
         if (netlist_cell(nl, i)->kind != CELL_DFF)
-            put_cell(out, netlist_cell(nl, i));
-    put_registers(nl, true, out);
+            put_cell(out, netlist_cell(nl, i), read);
+    put_registers(nl, read, true, out);
     for (int p = 0, bit = 0; p < netlist_ports(nl); p++) {
         const struct port *port = netlist_port(nl, p);
         for (int k = 0; port->is_output && k < port->bus.n; k++) {
@@ -126,5 +127,19 @@ enum axm_status write_c(const struct netlist *nl, struct strbuf *out)
         }
     }
     strbuf_adds(out, "}\n");
+}
+
+enum axm_status write_c(const struct netlist *nl, struct strbuf *out)
+{
+    enum axm_status st = write_begin(nl, "/* ", " */", out);
+    if (st)
+        return st;
+    bool *read = netlist_read_nets(nl);
+    if (!read)
+        return fail(AXM_ENV, "%s: out of memory while writing C", netlist_name(nl));
+    strbuf_adds(out, head);
+    put_ports(nl, out);
+    put_function(nl, read, out);
+    free(read);
     return write_end(nl, out);
 }

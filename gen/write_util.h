@@ -17,6 +17,10 @@ enum axm_status write_end(const struct netlist *nl, const struct strbuf *out) AX
 /* a_i[3], or a_i of a port with a single bit: the names that Yosys gives. */
 void write_bit_name(const struct port *p, int bit, struct strbuf *out);
 
+/* For every net: is it an input of a cell or an output?  To be freed; NULL if
+ * out of memory. */
+bool *netlist_read_nets(const struct netlist *nl);
+
 bool netlist_has_registers(const struct netlist *nl);
 
 #endif

@@ -99,7 +99,6 @@ static void add_reader(struct writer *w, net n, int user)
 {
     if (n <= NET_1)
         return;
-    w->read[n] = true;
     int source = net_scope(w, n);
     int class = netlist_driver(w->nl, n) < 0 ? w->port_of[n] : CLASS_IN;
     while (source != user) {
@@ -298,12 +297,11 @@ static void put_concatenation(struct writer *w, int n, const char *open)
     bool braces = *open || run_length(w, n) < n;
     strbuf_adds(w->out, braces && !*open ? "{" : open);
     for (bool first = true; n > 0; first = false) {
+        bool wrap = w->out->len - w->line > LINE_MAX_COLUMNS - 20;
         if (!first)
-            strbuf_adds(w->out, ", ");
-        if (w->out->len - w->line > LINE_MAX_COLUMNS - 20) {
-            strbuf_adds(w->out, "\n      ");
+            strbuf_adds(w->out, wrap ? ",\n      " : ", ");
+        if (!first && wrap)
             w->line = w->out->len - 6;
-        }
         int len = run_length(w, n);
         struct ref r = ref_of(w, w->list[n - 1]);
         if (r.type == REF_CONST) {
@@ -641,7 +639,7 @@ static bool prepare(struct writer *w)
     w->scopes = w->flat ? 1 : netlist_scopes(nl);
     w->scope = calloc((size_t)w->scopes, sizeof *w->scope);
     w->port_of = calloc(nets, sizeof *w->port_of);
-    w->read = calloc(nets, sizeof *w->read);
+    w->read = netlist_read_nets(nl);
     w->ref = calloc(nets, sizeof *w->ref);
     w->list = calloc(nets + BUS_MAX, sizeof *w->list);
     w->width = calloc((size_t)netlist_ports(nl) + 1, sizeof *w->width);
