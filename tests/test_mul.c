@@ -77,7 +77,7 @@ TEST(test_mul__products_in_bulk_equal_single_ones)
     enum { SEED = 1, MAX = 1000 };
     static const char *const specs[] = {
         "exact16s", "scdm8s_x5_y2", "bam12u_h3_v7", "trunc20s_c13_var", "drum16s_k6", "mitchell8x5s",
-        "tosam32u_h31_t2",
+        "tosam32u_h31_t2", "tosam32s_h31_t2",
     };
     static const size_t lengths[] = { 0, 1, 7, 255, 256, 257, 511, 513, 999 };
     static uint32_t a[MAX], b[MAX];
