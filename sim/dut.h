@@ -12,6 +12,7 @@ enum { DUT_NAME_MAX = 160 };
 struct dut {
     struct strbuf text;             /* Verilog of the module and its scopes */
     bool standalone;                /* text has all modules; else it lacks the shared adder cells */
+    bool systemverilog;             /* else Verilog-2005: fewer names are keywords */
     char module[DUT_NAME_MAX];
     char port_a[DUT_NAME_MAX], port_b[DUT_NAME_MAX], port_p[DUT_NAME_MAX];
     char clock[DUT_NAME_MAX];       /* "" if combinational */

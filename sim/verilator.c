@@ -197,7 +197,7 @@ static enum axm_status write_includes(const char *dir, struct strbuf *out)
 }
 
 /* Compiles everything as one translation unit into the shared object `path`. */
-static enum axm_status build(const struct strbuf *verilog, const struct strbuf *top,
+static enum axm_status build(const struct strbuf *verilog, bool systemverilog, const struct strbuf *top,
                              const struct strbuf *shim, const char *path)
 {
     struct strbuf dir = { 0 }, file = { 0 }, obj = { 0 }, unit = { 0 }, temp = { 0 };
@@ -205,7 +205,8 @@ static enum axm_status build(const struct strbuf *verilog, const struct strbuf *
     enum axm_status st = file_scratch_dir(&dir);
     if (st)
         goto out;
-    strbuf_addf(&file, "%s/duts.v", dir.s);
+    const char *duts = systemverilog ? "duts.sv" : "duts.v";
+    strbuf_addf(&file, "%s/%s", dir.s, duts);
     if ((st = file_write(file.s, verilog->s, verilog->len)))
         goto out;
     strbuf_reset(&file);
@@ -213,8 +214,8 @@ static enum axm_status build(const struct strbuf *verilog, const struct strbuf *
     if ((st = file_write(file.s, top->s, top->len)))
         goto out;
     const char *const verilate[] = {
-        "verilator", "--cc", "-O3", "--x-assign", "fast", "--no-timing", "-Wno-fatal", "-Wno-lint",
-        "-Wno-style", "--top-module", "axm_top", "--Mdir", "obj", "axm_top.sv", "duts.v", NULL };
+        "verilator", "--cc", "+1364-2005ext+v", "-O3", "--x-assign", "fast", "--no-timing", "-Wno-fatal", "-Wno-lint",
+        "-Wno-style", "--top-module", "axm_top", "--Mdir", "obj", "axm_top.sv", duts, NULL };
     if ((st = proc_run(verilate, &(struct proc_opts){ .dir = dir.s })))
         goto out;
     strbuf_addf(&obj, "%s/obj", dir.s);
@@ -291,6 +292,7 @@ enum axm_status verilator_open(const struct dut *const *duts, size_t n, struct v
     }
     write_top(duts, n, &top);
     write_shim(duts[0], n, &shim);
+    strbuf_adds(&all, duts[0]->systemverilog ? "sv" : "v");
     const struct strbuf *parts[] = { &tools.versions, &verilog, &top, &shim };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         strbuf_add(&all, parts[i]->s, parts[i]->len);
@@ -307,7 +309,7 @@ enum axm_status verilator_open(const struct dut *const *duts, size_t n, struct v
         goto out;
     if (file_exists(path.s) && load(v, path.s))
         goto out;
-    st = build(&verilog, &top, &shim, path.s);
+    st = build(&verilog, duts[0]->systemverilog, &top, &shim, path.s);
     if (!st && !load(v, path.s))
         st = fail(AXM_ENV, "%s: %s", path.s, dlerror());
 out:
