@@ -58,6 +58,7 @@ static net group_carry(struct netlist *nl, const struct span *s, int count, net 
 /* carry[i] = carry into span i, for i = 0..n, by groups of 4, recursively. */
 static void lookahead(struct netlist *nl, const struct span *s, int n, net carry_in, net *carry)
 {
+    assert(n >= 1);
     int groups = (n + GROUP - 1) / GROUP;
     struct span group[BUS_MAX];
     net group_in[BUS_MAX + 1];

@@ -176,7 +176,9 @@ static struct bus ripple_rows(struct netlist *nl, const struct matrix *m, enum a
     int rows = last_row(m) + 1;
     for (int r = 0; r < rows; r++) {
         struct bus row = row_bus(m, r);
+        netlist_scope_enter(nl, "row");
         sum = adder_build(nl, kind, &sum, &row, NET_0, NULL);
+        netlist_scope_leave(nl);
     }
     return sum;
 }

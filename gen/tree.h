@@ -50,9 +50,11 @@ enum tree_kind {
     TREE_DADDA,     /* Dadda 1965: as little as leads to the heights 2, 3, 4, 6, 9, 13, ... */
 };
 
-/* The sum, m->columns bits, made in scopes named after the tree and "adder".  `last` is the final carry-propagate adder (of
- * TREE_RIPPLE: every row's).  Columns at the low end that hold one bit pass it
- * on, and no cell makes the carry out of the top column.  Consumes *m. */
+/* The sum, m->columns bits, made in scopes named after the tree and "adder".
+ * `last` is the final carry-propagate adder (of TREE_RIPPLE: every row's, and a
+ * row may have one bit a column there).  Columns at the low end that hold one
+ * bit pass it on, and no cell makes the carry out of the top column.
+ * Consumes *m. */
 struct bus matrix_sum(struct netlist *nl, struct matrix *m, enum tree_kind tree,
                       enum adder_kind last);
 

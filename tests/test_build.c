@@ -1,10 +1,7 @@
-/* Every builder against the behavioural model of its family, and the adders and
- * trees they are made of against integer arithmetic. */
+/* Every builder against the behavioural model of its family. */
 #include "base/rng.h"
 #include "cmodel/mul.h"
-#include "gen/adder.h"
 #include "gen/build.h"
-#include "gen/tree.h"
 #include "tests/harness.h"
 
 enum { LANES = 64, SEED = 20261121 };
