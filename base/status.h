@@ -11,6 +11,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)   /* all else in the library is hidden */
 
 enum axm_status {
     AXM_OK = 0,
@@ -33,6 +34,7 @@ void axm_set_message_handler(axm_message_fn *fn, void *user);
 /* The last message of the calling thread, "" if none; valid until the next. */
 const char *axm_last_message(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)   /* all else in the library is hidden */
 
 enum { AXM_LUT_BITS_MAX = 24 };   /* width_a + width_b at most */
 
@@ -59,6 +60,7 @@ enum axm_status axm_lut_parse_raw(const void *data, size_t len, const char *name
                                   const struct axm_lut_options *o,
                                   struct axm_lut *out) AXM_MUST_CHECK;
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)   /* all else in the library is hidden */
 
 /* A figure with the half-width of its 95 % confidence interval; 0 if exhaustive. */
 struct axm_figure {
@@ -60,6 +61,7 @@ enum axm_status axm_metrics_compute(const struct axm_mul *m, const struct axm_me
 enum axm_status axm_entropy(const struct axm_mul *m, double *bits) AXM_MUST_CHECK;
 double axm_entropy_from_lut(const struct axm_lut *l);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)   /* all else in the library is hidden */
 
 struct axm_mul;
 struct axm_lut;
@@ -60,6 +61,7 @@ int64_t axm_mul_value(const struct axm_mul *m, uint64_t pattern, int bits);
 typedef enum axm_status axm_verilog_loader(const char *spec, struct axm_mul **out);
 void axm_set_verilog_loader(axm_verilog_loader *fn);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -20,6 +20,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)   /* all else in the library is hidden */
 
 enum {
     AXM_PARAMS = 8,          /* parameters of one family, at most */
@@ -144,6 +145,7 @@ static inline int64_t axm_sign_extend(uint64_t pattern, int bits)
     return (int64_t)(((pattern & axm_mask(bits)) ^ sign) - sign);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
