@@ -203,6 +203,15 @@ TEST(test_netlist__the_same_cell_is_made_once)
             n[i] = x;
         }
     }
+    /* Adders that differ in the last input only. */
+    netlist_full_adder(nl, a, b, c, &s, &co);
+    for (int i = 2; i < 3000; i++) {
+        net sum, carry;
+        netlist_full_adder(nl, a, b, n[i], &sum, &carry);
+        assert_true(sum > s && carry > co);
+        s = sum;
+        co = carry;
+    }
     netlist_free(nl);
 }
 
@@ -249,12 +258,13 @@ TEST(test_netlist__eval64_equals_recursion)
 
 /* --- sweeping and measuring ------------------------------------------------------ */
 
-static struct netlist *adder_netlist(bool full, bool use_sum, bool use_carry)
+static struct netlist *adder_netlist(bool full, bool use_sum, bool use_carry, bool with_dead)
 {
     struct netlist *nl = netlist_new("t");
     struct bus in = netlist_add_input(nl, "x_i", 3), out = { .n = 0 };
     net s, co;
-    netlist_and(nl, in.bit[0], in.bit[2]);   /* dead */
+    if (with_dead)
+        netlist_nor(nl, in.bit[0], in.bit[2]);
     if (full)
         netlist_full_adder(nl, in.bit[0], in.bit[1], in.bit[2], &s, &co);
     else
@@ -281,8 +291,9 @@ TEST(test_netlist__sweep_keeps_what_outputs_need)
         { true, true, false, .cells = 2, .xor = 2 },
         { true, false, true, .cells = 4, .and = 2, .or = 2 },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct netlist *nl = adder_netlist(cases[i].full, cases[i].sum, cases[i].carry);
+    for (size_t k = 0; k < 2 * sizeof cases / sizeof *cases; k++) {
+        size_t i = k / 2;
+        struct netlist *nl = adder_netlist(cases[i].full, cases[i].sum, cases[i].carry, k % 2);
         struct netlist_stats st;
         netlist_measure(nl, &st);
         assert_int_equal(st.cells, cases[i].cells);
@@ -304,7 +315,7 @@ TEST(test_netlist__sweep_keeps_what_outputs_need)
 
 TEST(test_netlist__building_goes_on_after_a_sweep)
 {
-    struct netlist *nl = adder_netlist(true, true, true);
+    struct netlist *nl = adder_netlist(true, true, true, true);
     net x = netlist_find_port(nl, "x_i")->bus.bit[0], y = netlist_find_port(nl, "x_i")->bus.bit[1];
     net z = netlist_find_port(nl, "x_i")->bus.bit[2], s, co;
     netlist_full_adder(nl, z, y, x, &s, &co);
@@ -408,6 +419,10 @@ TEST(test_netlist__net_out_of_range_bad)
 TEST(test_netlist__kind_with_other_outputs_bad)
 {
     check_rejected(altered(CELL_HA, 2, 3), "net of its own");
+    struct netlist *nl = adder_netlist(false, true, true, false);
+    const net in[3] = { 2, 3 };
+    check_rejected(netlist_copy_altered(nl, 0, CELL_AND, in), "has no driver");
+    netlist_free(nl);
 }
 
 TEST(test_netlist__port_names_bad)

@@ -101,7 +101,7 @@ static void save_bench(const struct random_case *r, int latency)
             put_bits(&b, r->out, r->n_out, t - latency);
             strbuf_adds(&b, ") bad = bad + 1;\n");
         }
-        strbuf_adds(&b, "    clk = 1; #1; clk = 0; #1;\n");
+        strbuf_adds(&b, "    clk = 1; #1; in = ~in; #1; clk = 0; #1;\n");   /* the rising edge counts */
     }
     strbuf_adds(&b, "    if (bad == 0) $display(\"OK\"); else $display(\"BAD %d\", bad);\n"
                     "  end\nendmodule\n");
@@ -131,7 +131,7 @@ static int count(const struct strbuf *b, const char *word)
 TEST(test_write__icarus_computes_what_the_netlist_should)
 {
     NEED("iverilog");
-    for (uint64_t seed = 0; seed < 10; seed++) {
+    for (uint64_t seed = 0; seed < 5; seed++) {
         struct random_case r;
         random_swept(seed, &r);
         save_bench(&r, 0);
@@ -167,7 +167,7 @@ static void check_lint(const struct netlist *nl, const char *file, uint64_t seed
 TEST(test_write__verilator_lint_is_silent)
 {
     NEED("verilator");
-    for (uint64_t seed = 100; seed < 110; seed++) {
+    for (uint64_t seed = 100; seed < 105; seed++) {
         struct random_case r;
         random_netlist(seed, &r);
         if (seed % 3 == 0)
@@ -284,7 +284,7 @@ TEST(test_write__abc_proves_the_formats_equal)
 {
     NEED("yosys");
     NEED("berkeley-abc");
-    for (uint64_t seed = 200; seed < 210; seed++) {
+    for (uint64_t seed = 200; seed < 206; seed++) {
         struct random_case r;
         random_swept(seed, &r);
         save_verilog(r.nl, false, "hier.v");
@@ -361,6 +361,53 @@ TEST(test_write__aiger_computes_what_the_netlist_should)
     }
 }
 
+static unsigned aiger_nodes(struct netlist *nl, const struct bus *out)
+{
+    struct strbuf b = { 0 };
+    unsigned nodes = 0;
+    netlist_add_output(nl, "y_o", out);
+    assert_int_equal(write_aiger(nl, &b), AXM_OK);
+    assert_int_equal(sscanf(b.s, "aig %*u %*u 0 %*u %u", &nodes), 1);
+    strbuf_release(&b);
+    netlist_free(nl);
+    return nodes;
+}
+
+/* Node counts by hand: a XOR is 3 nodes, one of them the AND of its inputs. */
+TEST(test_write__aiger_shares_nodes)
+{
+    struct netlist *nl = netlist_new("t");
+    struct bus in = netlist_add_input(nl, "x_i", 64), out = { .n = 5 };
+    net a = in.bit[0], b = in.bit[1];
+    netlist_half_adder(nl, a, b, &out.bit[0], &out.bit[1]);
+    out.bit[2] = netlist_nand(nl, b, a);
+    out.bit[3] = netlist_xnor(nl, b, a);
+    out.bit[4] = netlist_or(nl, a, b);
+    assert_int_equal(aiger_nodes(nl, &out), 3);
+
+    nl = netlist_new("t");
+    in = netlist_add_input(nl, "x_i", 64);
+    out.n = 2;
+    netlist_full_adder(nl, a, b, in.bit[2], &out.bit[0], &out.bit[1]);
+    assert_int_equal(aiger_nodes(nl, &out), 7);
+
+    nl = netlist_new("t");   /* every pair of 64 inputs: none may be taken for another */
+    in = netlist_add_input(nl, "x_i", 64);
+    out.n = 1;
+    for (int i = 0; i < 64; i++)
+        for (int j = 0; j < i; j++)
+            out.bit[0] = netlist_and(nl, in.bit[i], in.bit[j]);
+    assert_int_equal(aiger_nodes(nl, &out), 64 * 63 / 2);
+
+    nl = netlist_new("t");   /* x & !x, which the netlist would not let pass */
+    in = netlist_add_input(nl, "x_i", 64);
+    out.bit[0] = netlist_and(nl, a, netlist_not(nl, b));
+    const net same[3] = { b, netlist_not(nl, b) };
+    struct netlist *contradiction = netlist_copy_altered(nl, 1, CELL_AND, same);
+    netlist_free(nl);
+    assert_int_equal(aiger_nodes(contradiction, &out), 0);
+}
+
 TEST(test_write__blif_with_registers_is_the_delayed_function)
 {
     NEED("yosys");
@@ -416,7 +463,7 @@ TEST(test_write__c_computes_what_the_netlist_should)
     NEED("gcc");
     static const char *const lanes[] = { "-DAXM_LANES=64", "-DAXM_LANES=128", "-DAXM_LANES=256",
                                          "-DAXM_LANES=512" };
-    for (uint64_t seed = 300; seed < 304; seed++) {
+    for (uint64_t seed = 300; seed < 302; seed++) {
         struct random_case r;
         random_swept(seed, &r);
         struct netlist *reg = netlist_registered(r.nl, true, true, 2);
