@@ -14,6 +14,17 @@ static int bits_for(int highest)
     return bits;
 }
 
+/* The OR of n nets as a balanced tree. */
+static net or_all(struct netlist *nl, const net *x, int n)
+{
+    if (n == 0)
+        return NET_0;
+    if (n == 1)
+        return x[0];
+    net low = or_all(nl, x, n / 2);
+    return netlist_or(nl, low, or_all(nl, x + n / 2, n - n / 2));
+}
+
 /* --- sign and magnitude ---------------------------------------------------------- */
 
 /* x, or if `negative` its complement: two's, or one's when ones. */
@@ -92,11 +103,14 @@ static struct kept drum_keep(struct netlist *nl, const struct bus *x, int k, con
         leads[p] = netlist_and(nl, x->bit[p], netlist_not(nl, above));
         above = netlist_or(nl, above, x->bit[p]);
     }
-    net small = netlist_not(nl, above);
-    for (int p = k; p < n; p++)
-        for (int i = 0; i < out.shift.n; i++)
+    net small = netlist_not(nl, above), term[AXM_WIDTH_MAX + 1];
+    for (int i = 0; i < out.shift.n; i++) {
+        int terms = 0;
+        for (int p = k; p < n; p++)
             if ((p - k + 1) >> i & 1)
-                out.shift.bit[i] = netlist_or(nl, out.shift.bit[i], leads[p]);
+                term[terms++] = leads[p];
+        out.shift.bit[i] = or_all(nl, term, terms);
+    }
     netlist_scope_leave(nl);
 
     netlist_scope_enter(nl, extract_scope);
@@ -105,10 +119,11 @@ static struct kept drum_keep(struct netlist *nl, const struct bus *x, int k, con
             out.bits.bit[i] = netlist_or(nl, x->bit[i], above);
             continue;
         }
-        out.bits.bit[i] = netlist_and(nl, small, x->bit[i]);
+        int terms = 0;
+        term[terms++] = netlist_and(nl, small, x->bit[i]);
         for (int p = k; p < n; p++)
-            out.bits.bit[i] = netlist_or(nl, out.bits.bit[i],
-                                         netlist_and(nl, leads[p], x->bit[p - k + 1 + i]));
+            term[terms++] = netlist_and(nl, leads[p], x->bit[p - k + 1 + i]);
+        out.bits.bit[i] = or_all(nl, term, terms);
     }
     netlist_scope_leave(nl);
     return out;
@@ -166,9 +181,7 @@ static struct scaled normalize(struct netlist *nl, const struct bus *x, const ch
     struct bus now = bus_slice(x, 0, size), next = bus_zero(size);
     netlist_scope_enter(nl, scope);
     for (int k = out.exponent.n - 1; k >= 0; k--) {
-        net any = NET_0;
-        for (int i = size - (1 << k); i < size; i++)
-            any = netlist_or(nl, any, now.bit[i]);
+        net any = or_all(nl, now.bit + size - (1 << k), 1 << k);
         for (int i = 0; i < size; i++)
             next.bit[i] = netlist_mux(nl, any, bus_at(&now, i - (1 << k)), now.bit[i]);
         out.exponent.bit[k] = any;
