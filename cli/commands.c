@@ -1,0 +1,10 @@
+/* The commands, in the order of the help. */
+#include "cli/cli.h"
+
+extern const struct cli_command cmd_list, cmd_eval, cmd_lut, cmd_metrics, cmd_entropy, cmd_plot, cmd_gen, cmd_verify,
+    cmd_help;
+
+const struct cli_command *const cli_commands[] = {
+    &cmd_list, &cmd_eval, &cmd_lut, &cmd_metrics, &cmd_entropy, &cmd_plot, &cmd_gen, &cmd_verify,
+    &cmd_help, NULL,
+};
