@@ -78,8 +78,8 @@ struct axm_family {
      * width_a and width_b bits, as a bit pattern of width_a + width_b bits. */
     uint64_t (*model)(const struct axm_spec *s, uint64_t a, uint64_t b);
 
-    /* The same for n pairs at once, for speed; NULL: model() in a loop.
-     * Tested against model(). */
+    /* The same for n pairs at once, for speed, operand bits above the widths
+     * ignored; NULL: model() in a loop.  Tested against model(). */
     void (*many)(const struct axm_spec *s, const uint32_t *a, const uint32_t *b, uint64_t *product,
                  size_t n);
 };

@@ -257,6 +257,12 @@ static defined_fn *definition_of(const struct axm_family *f)
     return f->model;
 }
 
+TEST(test_families__every_definition_here_is_of_a_family)
+{
+    for (size_t i = 0; i < sizeof definitions / sizeof *definitions; i++)
+        CHECK(axm_family_find(definitions[i].family), "%s", definitions[i].family);
+}
+
 /* --- comparing ------------------------------------------------------------------------ */
 
 static void check_product(const struct axm_spec *s, uint64_t a, uint64_t b, const char *what, uint64_t got,
