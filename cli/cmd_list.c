@@ -17,6 +17,7 @@ static const struct table_column family_columns[] = {
     { "family", NULL, CELL_TEXT, 0 }, { "widths", NULL, CELL_TEXT, 0 },     { "sign", NULL, CELL_TEXT, 0 },
     { "parameters", NULL, CELL_TEXT, 0 }, { "brief", "what it is", CELL_TEXT, 0 }, { "paper", NULL, CELL_TEXT, 0 },
 };
+enum { FAMILY_COLUMNS = 6, SPEC_COLUMNS = 5 };
 
 static const struct table_column spec_columns[] = {
     { "spec", NULL, CELL_TEXT, 0 }, { "width_a", NULL, CELL_INT, 0 },  { "width_b", NULL, CELL_INT, 0 },
@@ -45,14 +46,26 @@ static void add_bound(struct strbuf *out, const struct axm_bound *b)
         strbuf_addf(out, "%+d", b->plus);
 }
 
-/* "l 0..n-1, m 0..m-1 or c 1..n+m-1 [none|const|var]" */
+static bool same_bound(const struct axm_bound *x, const struct axm_bound *y)
+{
+    return x->plus == y->plus && x->per_a == y->per_a && x->per_b == y->per_b && x->per_max == y->per_max;
+}
+
+/* Neighbours that read better as one: "x y z 0..n+2". */
+static bool shares_range(const struct axm_param *p, const struct axm_param *next)
+{
+    return next->key && !p->words && !next->words && p->forms == next->forms && same_bound(&p->lo, &next->lo) &&
+           same_bound(&p->hi, &next->hi);
+}
+
+/* "l 0..n-1, m 0..m-1 or c 1..n+m-1, none|const|var" */
 static void add_parameters(struct strbuf *out, const struct axm_family *f)
 {
-    int forms = f->n_forms ? f->n_forms : 1;
+    int forms = f->n_forms ? f->n_forms : 1, count = axm_param_count(f);
     for (int form = 0; form < forms; form++) {
         bool first = true;
         strbuf_adds(out, form ? " or " : "");
-        for (int i = 0; i < axm_param_count(f); i++) {
+        for (int i = 0; i < count; i++) {
             const struct axm_param *p = &f->param[i];
             if (p->forms && !(p->forms >> form & 1))
                 continue;
@@ -63,17 +76,18 @@ static void add_parameters(struct strbuf *out, const struct axm_family *f)
                     strbuf_addf(out, "%s%s", w ? "|" : "", p->words[w]);
                 continue;
             }
+            for (; i + 1 < count && shares_range(p, p + 1); i++, p++)
+                strbuf_addf(out, "%s ", p->key);
             strbuf_addf(out, "%s ", p->key);
             add_bound(out, &p->lo);
             strbuf_adds(out, "..");
             add_bound(out, &p->hi);
-            if (p->runtime)
-                strbuf_adds(out, " (port)");
+            strbuf_adds(out, p->runtime ? " (ports)" : "");
         }
     }
 }
 
-static enum axm_status list_families(struct table *t)
+static enum axm_status list_families(struct table *t, bool with_paper)
 {
     for (const struct axm_family *f = axm_families; f->name; f++) {
         struct strbuf text = { 0 };
@@ -88,7 +102,8 @@ static enum axm_status list_families(struct table *t)
         add_parameters(&text, f);
         table_text(t, text.s);
         table_text(t, f->brief);
-        table_text(t, f->paper);
+        if (with_paper)
+            table_text(t, f->paper);
         bool failed = text.failed;
         strbuf_release(&text);
         if (failed)
@@ -149,9 +164,12 @@ static enum axm_status list_specs(struct table *t, const char *filter)
 static enum axm_status run(const struct cli_args *args)
 {
     bool specs = args->n_operands > 0;
-    struct table *t = specs ? table_new(spec_columns, 5) : table_new(family_columns, 6);
+    /* The papers are for machines and for --verbose: they would not fit a line. */
+    bool with_paper = args->format != CLI_TEXT || args->verbosity > 0;
+    struct table *t = specs ? table_new(spec_columns, SPEC_COLUMNS)
+                            : table_new(family_columns, with_paper ? FAMILY_COLUMNS : FAMILY_COLUMNS - 1);
     enum axm_status st = !t ? fail(AXM_ENV, "list: out of memory")
-                         : specs ? list_specs(t, args->operand[0]) : list_families(t);
+                         : specs ? list_specs(t, args->operand[0]) : list_families(t, with_paper);
     if (st == AXM_OK)
         st = table_print(t, stdout, args->format);
     table_free(t);

@@ -15,7 +15,9 @@ static const struct cli_option options[] = {
     { "random", 0, "N", "random pairs where not every pair is tried (default 2^20, Icarus 2^16)" },
     { "vcd", 0, "FILE", "leave a trace of the first mismatch there" },
     { "flat", 0, NULL, "one flat module, as axmul gen --flat makes it" },
-    { "pipeline", 0, "N", "with N pipeline stages, as axmul gen --pipeline makes it" },
+    { "pipeline", 0, "N", "with N pipeline stages (0..64), as axmul gen --pipeline makes it" },
+    { "register-inputs", 0, NULL, "with registers, as axmul gen makes them" },
+    { "register-outputs", 0, NULL, "with registers, as axmul gen makes them" },
     { 0 },
 };
 
@@ -31,15 +33,16 @@ static const char help[] =
     "\n"
     "Every operand pair is tried up to 16x16 by bitslice (2^32 pairs: some seconds),\n"
     "12x12 by Verilator and 10x10 by Icarus; with --exhaustive up to 16x16 by Verilator\n"
-    "(many minutes a circuit) and 12x12 by Icarus (a minute). Beyond that each tries all pairs of\n"
-    "corner operands (0, 1, extremes, powers of two and their neighbours, patterns)\n"
-    "and seeded random pairs; such rows say \"sample\". Where no simulator can try all,\n"
-    "above 32 operand bits, a formal proof is added unless --sim is given.\n"
+    "(many minutes a circuit) and 12x12 by Icarus (a minute). Beyond that each tries\n"
+    "all pairs of corner operands (0, 1, extremes, powers of two and their neighbours,\n"
+    "patterns) and seeded random pairs; such rows say \"sample\". Where no simulator\n"
+    "can try all, above 32 operand bits, a formal proof is added unless --sim is given\n"
+    "or the circuit has registers.\n"
     "Ports for runtime parameters (cdmr, scdmr) are swept over all their values,\n"
     "or over at least 16 settings where that is too much; the note says how many.\n"
     "\n"
-    "A mismatch prints the operands, both products, the seed and the command that runs it\n"
-    "again; the exit status is then 1. --vcd FILE leaves a trace of it.\n"
+    "A mismatch prints the operands, both products, the seed and the command that\n"
+    "runs it again; the exit status is then 1. --vcd FILE leaves a trace of it.\n"
     "\n"
     "  axmul verify scdm8s_x5_y2 drum16u_k6\n"
     "  axmul verify --all-8bit\n"
@@ -236,7 +239,7 @@ static enum axm_status run(const struct cli_args *args)
 {
     bool all = cli_flag(args, "all-8bit");
     int64_t pipeline, random;
-    enum axm_status st = cli_get_int(args, "pipeline", 1, 64, 0, &pipeline);
+    enum axm_status st = cli_get_int(args, "pipeline", 0, 64, 0, &pipeline);
     if (!st)
         st = cli_get_int(args, "random", 1, INT64_C(1) << 32, 0, &random);
     if (st)
@@ -248,9 +251,12 @@ static enum axm_status run(const struct cli_args *args)
     struct verify_request q = {
         .backends = VERIFY_SIMULATORS, .full = cli_flag(args, "exhaustive"),
         .flat = cli_flag(args, "flat"), .pipeline = (int)pipeline, .random = (uint64_t)random,
+        .registered_inputs = cli_flag(args, "register-inputs"),
+        .registered_outputs = cli_flag(args, "register-outputs"),
         .seed = args->seed, .vcd = cli_get(args, "vcd"),
-        .formal_if_wide = !cli_get(args, "sim") && !pipeline,
     };
+    bool registered = q.pipeline || q.registered_inputs || q.registered_outputs;
+    q.formal_if_wide = !cli_get(args, "sim") && !registered;
     if (cli_get(args, "sim") && (st = verify_parse_backends(cli_get(args, "sim"), &q.backends)))
         return st;
     if (cli_flag(args, "formal"))

@@ -36,7 +36,8 @@ static const char *const compensations[] = { "none", "const", "var", NULL };
     { .key = KEY, .hi = { .plus = 2, .per_a = 1 }, .width_b_min = TOP, \
       .help = "columns without carry where a meets b" BITS, __VA_ARGS__ }
 #define CARRY_DISREGARD(...) \
-    .paper = "Shakibhamedan et al. 2024, doi:10.48550/arXiv.2406.10279", \
+    .paper = "Amirafshar et al. 2023, doi:10.1109/TCSI.2023.3306071; " \
+             "Shakibhamedan et al. 2024, doi:10.1109/TCSI.2024.3369230", \
     NIBBLE_WIDTHS, .model = cdm_model, .many = cdm_many, \
     .param = { \
         BLOCK("x", 4, "[3:0]", __VA_ARGS__), BLOCK("y", 8, "[7:4]", __VA_ARGS__), \
