@@ -7,6 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum axm_circuit_format {
     AXM_CIRCUIT_VERILOG,    /* Verilog-2005, structural */
@@ -41,6 +42,7 @@ enum axm_status axm_circuit_print(const struct axm_spec *spec, enum axm_circuit_
                                   size_t *len) AXM_MUST_CHECK;
 void axm_circuit_free(char *text);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,60 @@
+#!/bin/sh
+# The main job on an embedded default: generate, verify and measure the 20
+# multipliers SCDM8_XY of the first paper.  Called by `make demo`.
+set -eu
+axmul=${B:-build}/axmul
+out=${B:-build}/demo
+variants=$(for x in 4 5 6 7 8; do for y in 1 2 3 4; do echo "scdm8s_x${x}_y${y}"; done; done)
+
+rm -rf "$out"
+mkdir -p "$out/verilog" "$out/tables" "$out/plots"
+
+echo "1. Verilog of the exact multiplier and the 20 SCDM8 in $out/verilog"
+# shellcheck disable=SC2086
+"$axmul" gen exact8s $variants -o "$out/verilog/"
+
+echo
+echo "2. Is the Verilog the C model? Every operand pair, in three simulators"
+# shellcheck disable=SC2086
+"$axmul" verify exact8s $variants --format csv > "$out/verify.csv"
+awk -F, 'NR > 1 { n[$2]++; pairs[$2] += $4; bad[$2] += $5 }
+    END { for (b in n) printf "   %-10s %d multipliers, %d operand pairs, %d mismatches\n", b, n[b], pairs[b], bad[b] }' \
+    "$out/verify.csv"
+
+echo
+echo "3. Are the tables those of the authors? SHA-256 of all 20"
+# shellcheck disable=SC2086
+"$axmul" lut $variants -o "$out/tables/" --as bin
+agree=0
+while read -r hash name; do
+    xy=${name#SCDM8_}
+    file="$out/tables/scdm8s_x${xy%?}_y${xy#?}.bin"
+    if [ "$(sha256sum < "$file" | cut -d' ' -f1)" = "$hash" ]; then
+        agree=$((agree + 1))
+    else
+        echo "   $name differs"
+    fi
+done < tests/data/scdm8_tables.sha256
+echo "   $agree of 20 agree"
+
+echo
+echo "4. Output entropy beside the published one"
+"$axmul" entropy --paper
+
+echo
+echo "5. Errors (all metrics in $out/metrics.csv)"
+# shellcheck disable=SC2086
+"$axmul" metrics exact8s $variants --format csv > "$out/metrics.csv"
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i
+                   printf "   %-14s %10s %8s %8s %8s %10s\n", "spec", "MAE", "WCE", "MRE %", "EP %", "bias"; next }
+    { printf "   %-14s %10.3f %8d %8.3f %8.3f %10.3f\n", $1, $at["mae"], $at["wce"], $at["mre_percent"],
+             $at["ep_percent"], $at["bias"] }' "$out/metrics.csv"
+
+echo
+echo "6. Product maps over -10..10 in $out/plots"
+for s in exact8s scdm8s_x4_y1 scdm8s_x8_y4; do
+    "$axmul" plot product "$s" -o "$out/plots/$s.svg"
+done
+ls "$out/plots" | sed 's/^/   /'
+echo
+[ "$agree" = 20 ] || { echo "demo: a table differs from the authors'" >&2; exit 1; }
