@@ -17,7 +17,7 @@ SOMAJOR := 0
 STRICT := -std=c11 -D_GNU_SOURCE -Wno-psabi -Wall -Wextra -Werror -fPIC -fvisibility=hidden -ffp-contract=off
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDE := -I. -I$B/include
-LIBS := -lcjson -lmd -lm -lpthread -ldl
+LIBS := -lsqlite3 -lcjson -lmd -lm -lpthread -ldl
 
 LIB_SRC := $(wildcard base/*.c cmodel/*.c gen/*.c sim/*.c synth/*.c)
 CLI_SRC := $(wildcard cli/*.c)

@@ -1,0 +1,209 @@
+#include "synth/characterise.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "gen/build.h"
+#include "gen/write.h"
+
+enum { VECTORS_DEFAULT = 20000 };
+
+/* --- vectors ------------------------------------------------------------------ */
+
+/* Where the bits of a port stand in a vector; -1 if m has no such input. */
+static int input_offset(const struct mapped *m, const char *name, int *width)
+{
+    int bit = 0;
+    for (int p = 0; p < m->n_ports; p++) {
+        if (m->port[p].is_output)
+            continue;
+        if (!strcmp(m->port[p].name, name)) {
+            *width = m->port[p].width;
+            return bit;
+        }
+        bit += m->port[p].width;
+    }
+    return -1;
+}
+
+static void put_operand(uint64_t *vector, int offset, int width, uint64_t value)
+{
+    for (int i = 0; i < width; i++)
+        vector[(offset + i) / 64] |= (value >> i & 1) << ((offset + i) % 64);
+}
+
+static uint64_t draw(struct rng *r, const struct stimulus_opts *o, int width, bool is_signed)
+{
+    if (o->kind == STIMULUS_UNIFORM)
+        return rng_next(r) & axm_mask(width);
+    double lo = is_signed ? -ldexp(1, width - 1) : 0, hi = ldexp(1, is_signed ? width - 1 : width) - 1;
+    double v = nearbyint(rng_gauss(r) * o->sigma);
+    return (uint64_t)(int64_t)(v < lo ? lo : v > hi ? hi : v) & axm_mask(width);
+}
+
+static enum axm_status read_trace(const char *path, struct strbuf *out, size_t *pairs)
+{
+    enum axm_status st = file_read(path, (size_t)1 << 32, out);
+    if (st == AXM_OK && (out->len % 4 || out->len < 8))
+        st = fail(AXM_USAGE, "%s: a trace is little-endian int16 pairs a, b, at least two; got %zu bytes", path,
+                  out->len);
+    *pairs = out->len / 4;
+    return st;
+}
+
+enum axm_status stimulus_vectors(const struct stimulus_opts *o, const struct mapped *m, bool is_signed,
+                                 uint64_t **vectors, size_t *n)
+{
+    int width_a = 0, width_b = 0, words = activity_vector_words(m);
+    int at_a = input_offset(m, "a_i", &width_a), at_b = input_offset(m, "b_i", &width_b);
+    struct strbuf trace = { 0 };
+    struct rng r;
+    if (at_a < 0 || at_b < 0)
+        return fail(AXM_USAGE, "activity: the circuit has no inputs a_i and b_i");
+    *n = o->vectors ? o->vectors : VECTORS_DEFAULT;
+    if (o->kind == STIMULUS_TRACE) {
+        enum axm_status st = read_trace(o->trace, &trace, n);
+        if (st != AXM_OK) {
+            strbuf_release(&trace);
+            return st;
+        }
+    }
+    uint64_t *v = calloc(*n, sizeof *v * (size_t)words);
+    if (!v) {
+        strbuf_release(&trace);
+        return fail(AXM_ENV, "activity: out of memory for %zu vectors", *n);
+    }
+    rng_init(&r, o->seed, 0);
+    for (size_t i = 0; i < *n; i++) {
+        uint64_t a, b;
+        if (o->kind == STIMULUS_TRACE) {
+            const unsigned char *p = (const unsigned char *)trace.s + 4 * i;
+            a = (uint64_t)axm_sign_extend(p[0] | (uint64_t)p[1] << 8, 16) & axm_mask(width_a);
+            b = (uint64_t)axm_sign_extend(p[2] | (uint64_t)p[3] << 8, 16) & axm_mask(width_b);
+        } else {
+            a = draw(&r, o, width_a, is_signed);
+            b = draw(&r, o, width_b, is_signed);
+        }
+        put_operand(v + i * (size_t)words, at_a, width_a, a);
+        put_operand(v + i * (size_t)words, at_b, width_b, b);
+    }
+    strbuf_release(&trace);
+    *vectors = v;
+    return AXM_OK;
+}
+
+/* Names the stimulus for the store's key; a trace by its content. */
+static enum axm_status describe_stimulus(const struct stimulus_opts *o, struct strbuf *out)
+{
+    struct sha256_hex h;
+    enum axm_status st = AXM_OK;
+    size_t n = o->vectors ? o->vectors : VECTORS_DEFAULT;
+    if (o->kind == STIMULUS_UNIFORM) {
+        strbuf_addf(out, "uniform %zu seed %llu", n, (unsigned long long)o->seed);
+    } else if (o->kind == STIMULUS_GAUSS) {
+        strbuf_addf(out, "gauss sigma %.17g %zu seed %llu", o->sigma, n, (unsigned long long)o->seed);
+    } else {
+        st = sha256_file(o->trace, &h);
+        if (st == AXM_OK)
+            strbuf_addf(out, "trace %s", h.s);
+    }
+    return st;
+}
+
+/* --- measuring ---------------------------------------------------------------- */
+
+static enum axm_status measure(const char *text, const char *top, bool is_signed,
+                               const struct characterise_opts *o, struct measurement *out)
+{
+    struct synth_opts so = { .mode = o->mode, .lib = o->lib, .mapped = o->mapped };
+    struct synth_result r = { 0 };
+    struct timing t = { 0 };
+    uint64_t *vectors = NULL;
+    size_t n = 0;
+    enum axm_status st = synth_run(text, top, &so, &r);
+    if (st == AXM_OK)
+        st = timing_run(r.mapped, top, &o->mapped, &t, NULL);
+    if (st == AXM_OK)
+        st = stimulus_vectors(&o->stimulus, r.mapped, is_signed, &vectors, &n);
+    if (st == AXM_OK)
+        *out = (struct measurement){ .area_um2 = r.mapped->area_um2, .cells = r.cells, .delay_ns = t.delay_ns };
+    for (int d = DELAY_ZERO; d <= DELAY_LIBERTY && st == AXM_OK; d++) {
+        struct activity a;
+        st = activity_run(r.mapped, vectors, n, (enum delay_model)d, &a, NULL);
+        if (st != AXM_OK)
+            break;
+        out->energy_pj[d] = a.energy_pj;
+        out->energy_ci95_pj[d] = isfinite(a.energy_ci95_pj) ? a.energy_ci95_pj : 0;
+        out->toggles[d] = a.toggles_per_step;
+        out->leakage_nw = a.leakage_nw;
+        out->steps = (long long)a.steps;
+    }
+    free(vectors);
+    timing_release(&t);
+    synth_release(&r);
+    return st;
+}
+
+/* Bumped when our own engine changes what a measurement means. */
+#define ENGINE "axmul activity 1"
+
+enum axm_status characterise_verilog(const char *text, const char *top, const char *spec, bool is_signed,
+                                     const struct characterise_opts *o, struct measurement *out, bool *fresh)
+{
+    struct strbuf stimulus = { 0 }, all = { 0 };
+    struct sha256_hex netlist = sha256_bytes(text, strlen(text)), key;
+    int found = 0;
+    enum axm_status st = describe_stimulus(&o->stimulus, &stimulus);
+    strbuf_addf(&all, "%s\n%s\n%s\n%s\n%s\nslew %.17g load %.17g\n%s\n" ENGINE "\n", netlist.s, o->lib->sha256,
+                synth_mode_name(o->mode), is_signed ? "signed" : "unsigned", stimulus.s ? stimulus.s : "",
+                o->mapped.input_slew_ns, o->mapped.output_load_pf, o->tools);
+    if (st == AXM_OK && (all.failed || stimulus.failed))
+        st = fail(AXM_ENV, "%s: out of memory", spec);
+    if (st == AXM_OK)
+        key = sha256_bytes(all.s, all.len);
+    if (st == AXM_OK && o->store)
+        st = store_get(o->store, key.s, out, &found);
+    if (st == AXM_OK && !found) {
+        st = measure(text, top, is_signed, o, out);
+        struct measurement_key k = { .spec = spec, .netlist_sha256 = netlist.s, .liberty = o->lib->name,
+                                     .liberty_sha256 = o->lib->sha256, .mode = synth_mode_name(o->mode),
+                                     .stimulus = stimulus.s, .tools = o->tools };
+        memcpy(k.key, key.s, sizeof k.key);
+        if (st == AXM_OK && o->store)
+            st = store_put(o->store, &k, out);
+    }
+    if (fresh)
+        *fresh = !found;
+    strbuf_release(&stimulus);
+    strbuf_release(&all);
+    return st;
+}
+
+enum axm_status characterise_netlist(const struct netlist *nl, const char *spec, bool is_signed,
+                                     const struct characterise_opts *o, struct measurement *out, bool *fresh)
+{
+    struct strbuf text = { 0 };
+    enum axm_status st = write_verilog(nl, &(struct verilog_opts){ .no_library = true }, &text);
+    if (st == AXM_OK)
+        st = characterise_verilog(text.s, netlist_name(nl), spec, is_signed, o, out, fresh);
+    strbuf_release(&text);
+    return st;
+}
+
+enum axm_status characterise(const struct axm_spec *s, const struct characterise_opts *o,
+                             struct measurement *out, bool *fresh)
+{
+    char name[AXM_SPEC_MAX];
+    struct netlist *nl;
+    axm_spec_print(s, name);
+    enum axm_status st = mul_netlist(s, &nl);
+    if (st != AXM_OK)
+        return st;
+    st = characterise_netlist(nl, name, s->is_signed, o, out, fresh);
+    netlist_free(nl);
+    return st;
+}

@@ -1,0 +1,223 @@
+#include "synth/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "base/file.h"
+
+struct store {
+    sqlite3 *db;
+    char *path;
+};
+
+enum { APPLICATION_ID = 0x41584d31 };   /* "AXM1" */
+
+/* Step i takes the schema from version i to i+1; never edit a step that was released. */
+static const char *const migrations[] = {
+    "CREATE TABLE measurement ("
+    " key TEXT PRIMARY KEY, spec TEXT NOT NULL, netlist_sha256 TEXT NOT NULL,"
+    " liberty TEXT NOT NULL, liberty_sha256 TEXT NOT NULL, mode TEXT NOT NULL,"
+    " stimulus TEXT NOT NULL, tools TEXT NOT NULL,"
+    " area_um2 REAL NOT NULL, cells INTEGER NOT NULL, delay_ns REAL NOT NULL, leakage_nw REAL NOT NULL,"
+    " energy_zero_pj REAL NOT NULL, energy_zero_ci95_pj REAL NOT NULL, toggles_zero REAL NOT NULL,"
+    " energy_unit_pj REAL NOT NULL, energy_unit_ci95_pj REAL NOT NULL, toggles_unit REAL NOT NULL,"
+    " energy_liberty_pj REAL NOT NULL, energy_liberty_ci95_pj REAL NOT NULL, toggles_liberty REAL NOT NULL,"
+    " steps INTEGER NOT NULL, measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);"
+    "CREATE INDEX measurement_spec ON measurement (spec);",
+};
+enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
+
+static enum axm_status db_error(const struct store *s, const char *doing)
+{
+    return fail(AXM_ENV, "%s: %s: %s", s->path, doing, sqlite3_errmsg(s->db));
+}
+
+static enum axm_status pragma_get(struct store *s, const char *sql, int *out)
+{
+    sqlite3_stmt *q;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK)
+        return db_error(s, "opening");
+    enum axm_status st = sqlite3_step(q) == SQLITE_ROW ? AXM_OK : db_error(s, "opening");
+    *out = sqlite3_column_int(q, 0);
+    sqlite3_finalize(q);
+    return st;
+}
+
+static enum axm_status execute(struct store *s, const char *sql, const char *doing)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? AXM_OK : db_error(s, doing);
+}
+
+/* Inside one immediate transaction, so that two processes cannot both migrate. */
+static enum axm_status migrate(struct store *s)
+{
+    int version = 0, id = 0, tables = 0;
+    char sql[96];
+    enum axm_status st = pragma_get(s, "PRAGMA user_version", &version);
+    if (st == AXM_OK)
+        st = pragma_get(s, "PRAGMA application_id", &id);
+    if (st == AXM_OK)
+        st = pragma_get(s, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (st != AXM_OK)
+        return st;
+    if (id != APPLICATION_ID && tables > 0)
+        return fail(AXM_ENV, "%s: an SQLite file, but not a result store of axmul", s->path);
+    if (version > SCHEMA_VERSION)
+        return fail(AXM_ENV, "%s: made by a newer axmul (schema %d, this one knows %d)", s->path, version,
+                    SCHEMA_VERSION);
+    for (; version < SCHEMA_VERSION && st == AXM_OK; version++)
+        st = execute(s, migrations[version], "migrating");
+    snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d", SCHEMA_VERSION,
+             APPLICATION_ID);
+    return st == AXM_OK ? execute(s, sql, "migrating") : st;
+}
+
+static enum axm_status prepare_file(struct store *s)
+{
+    sqlite3_busy_timeout(s->db, 60000);
+    enum axm_status st = execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", "opening");
+    if (st == AXM_OK)
+        st = execute(s, "BEGIN IMMEDIATE", "opening");
+    if (st != AXM_OK)
+        return st;
+    st = migrate(s);
+    if (st == AXM_OK)
+        return execute(s, "COMMIT", "migrating");
+    sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return st;
+}
+
+enum axm_status store_open(const char *path, struct store **out)
+{
+    struct strbuf cache = { 0 };
+    enum axm_status st = AXM_OK;
+    if (!path) {
+        st = file_cache_dir("", &cache);
+        strbuf_adds(&cache, "/results.sqlite");
+    }
+    struct store *s = calloc(1, sizeof *s);
+    if (s)
+        s->path = strdup(path ? path : cache.s ? cache.s : "");
+    strbuf_release(&cache);
+    if (st == AXM_OK && (!s || !s->path))
+        st = fail(AXM_ENV, "result store: out of memory");
+    if (st == AXM_OK && sqlite3_open(s->path, &s->db) != SQLITE_OK)
+        st = db_error(s, "opening");
+    if (st == AXM_OK)
+        st = prepare_file(s);
+    if (st == AXM_OK)
+        *out = s;
+    else
+        store_close(s);
+    return st;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    sqlite3_close(s->db);
+    free(s->path);
+    free(s);
+}
+
+const char *store_path(const struct store *s)
+{
+    return s->path;
+}
+
+/* Columns of a measurement, in the order of get and put. */
+#define VALUES \
+    "area_um2, cells, delay_ns, leakage_nw, energy_zero_pj, energy_zero_ci95_pj, toggles_zero," \
+    " energy_unit_pj, energy_unit_ci95_pj, toggles_unit, energy_liberty_pj, energy_liberty_ci95_pj," \
+    " toggles_liberty, steps"
+
+enum axm_status store_get(struct store *s, const char *key, struct measurement *out, int *found)
+{
+    sqlite3_stmt *q;
+    if (sqlite3_prepare_v2(s->db, "SELECT " VALUES " FROM measurement WHERE key = ?1", -1, &q, NULL) != SQLITE_OK)
+        return db_error(s, "reading");
+    sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
+    int rc = sqlite3_step(q);
+    *found = rc == SQLITE_ROW;
+    if (*found) {
+        *out = (struct measurement){
+            .area_um2 = sqlite3_column_double(q, 0),
+            .cells = sqlite3_column_int(q, 1),
+            .delay_ns = sqlite3_column_double(q, 2),
+            .leakage_nw = sqlite3_column_double(q, 3),
+            .steps = sqlite3_column_int64(q, 13),
+        };
+        for (int d = 0; d < 3; d++) {
+            out->energy_pj[d] = sqlite3_column_double(q, 4 + 3 * d);
+            out->energy_ci95_pj[d] = sqlite3_column_double(q, 5 + 3 * d);
+            out->toggles[d] = sqlite3_column_double(q, 6 + 3 * d);
+        }
+    }
+    enum axm_status st = rc == SQLITE_ROW || rc == SQLITE_DONE ? AXM_OK : db_error(s, "reading");
+    sqlite3_finalize(q);
+    return st;
+}
+
+enum axm_status store_put(struct store *s, const struct measurement_key *k, const struct measurement *m)
+{
+    const char *const text[] = { k->key, k->spec, k->netlist_sha256, k->liberty, k->liberty_sha256, k->mode,
+                                 k->stimulus, k->tools };
+    sqlite3_stmt *q;
+    if (sqlite3_prepare_v2(s->db,
+                           "INSERT OR REPLACE INTO measurement (key, spec, netlist_sha256, liberty,"
+                           " liberty_sha256, mode, stimulus, tools, " VALUES ") VALUES"
+                           " (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)",
+                           -1, &q, NULL) != SQLITE_OK)
+        return db_error(s, "writing");
+    int n = 1;
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+        sqlite3_bind_text(q, n++, text[i], -1, SQLITE_STATIC);
+    sqlite3_bind_double(q, n++, m->area_um2);
+    sqlite3_bind_int(q, n++, m->cells);
+    sqlite3_bind_double(q, n++, m->delay_ns);
+    sqlite3_bind_double(q, n++, m->leakage_nw);
+    for (int d = 0; d < 3; d++) {
+        sqlite3_bind_double(q, n++, m->energy_pj[d]);
+        sqlite3_bind_double(q, n++, m->energy_ci95_pj[d]);
+        sqlite3_bind_double(q, n++, m->toggles[d]);
+    }
+    sqlite3_bind_int64(q, n++, m->steps);
+    enum axm_status st = sqlite3_step(q) == SQLITE_DONE ? AXM_OK : db_error(s, "writing");
+    sqlite3_finalize(q);
+    return st;
+}
+
+enum { QUERY_COLUMNS_MAX = 64 };
+
+enum axm_status store_query(struct store *s, const char *sql, store_row_fn *row, void *ctx)
+{
+    const char *name[QUERY_COLUMNS_MAX], *value[QUERY_COLUMNS_MAX], *tail;
+    int number[QUERY_COLUMNS_MAX], rc;
+    sqlite3_stmt *q = NULL;
+    enum axm_status st = AXM_OK;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, &tail) != SQLITE_OK)
+        return fail(AXM_USAGE, "%s: %s", sql, sqlite3_errmsg(s->db));
+    if (!q || !sqlite3_stmt_readonly(q) || tail[strspn(tail, " \t\r\n;")])
+        st = fail(AXM_USAGE, "db query: expected one statement that only reads");
+    int n = q ? sqlite3_column_count(q) : 0;
+    if (st == AXM_OK && n > QUERY_COLUMNS_MAX)
+        st = fail(AXM_USAGE, "db query: at most %d columns, got %d", QUERY_COLUMNS_MAX, n);
+    while (st == AXM_OK && (rc = sqlite3_step(q)) != SQLITE_DONE) {
+        if (rc != SQLITE_ROW) {
+            st = db_error(s, "reading");
+            break;
+        }
+        for (int i = 0; i < n; i++) {
+            int type = sqlite3_column_type(q, i);
+            name[i] = sqlite3_column_name(q, i);
+            number[i] = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+            value[i] = (const char *)sqlite3_column_text(q, i);
+        }
+        st = row(ctx, n, name, value, number);
+    }
+    sqlite3_finalize(q);
+    return st;
+}
