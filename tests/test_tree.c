@@ -97,3 +97,61 @@ TEST(test_tree__adder_counts_are_the_published_ones)
             assert_true(matrix_stats(n, TREE_WALLACE).count[CELL_HA] > (size_t)n);
     }
 }
+
+/* Full and half adders among the cells of the scope. */
+static void count_adders(const struct netlist *nl, const char *scope, int *full, int *half)
+{
+    *full = *half = 0;
+    for (size_t i = 0; i < netlist_cells(nl); i++) {
+        const struct cell *c = netlist_cell(nl, i);
+        if (strcmp(netlist_scope_name(nl, c->scope), scope) == 0) {
+            *full += c->kind == CELL_FA;
+            *half += c->kind == CELL_HA;
+        }
+    }
+}
+
+TEST(test_tree__dadda_leaves_as_much_as_it_can_to_the_last_adder)
+{
+    for (int n = 3; n <= 24; n++) {
+        struct netlist *nl = netlist_new("multiplier");
+        assert_non_null(nl);
+        struct bus a = netlist_add_input(nl, "a", n), b = netlist_add_input(nl, "b", n);
+        struct bus p = multiply_matrix(nl, &a, &b, false, TREE_DADDA, ADDER_RCA);
+        netlist_add_output(nl, "p", &p);
+        int full, half;
+        count_adders(nl, "dadda", &full, &half);
+        assert_int_equal(full, n * n - 4 * n + 3);
+        assert_int_equal(half, n - 1);
+        count_adders(nl, "adder", &full, &half);
+        assert_int_equal(full, 2 * n - 3);
+        assert_int_equal(half, 1);
+        netlist_free(nl);
+    }
+}
+
+/* Two rows in columns 0..3, a third far to the left.  The first two: 4 half
+ * adders.  The third touches none of their columns, where two bits wait in 1,
+ * 2 and 3 and one in 4 for the last adder: half, full, full, half. */
+TEST(test_tree__array_leaves_columns_alone_that_a_row_does_not_touch)
+{
+    struct netlist *nl = netlist_new("sum");
+    assert_non_null(nl);
+    struct bus x = netlist_add_input(nl, "x", 4), y = netlist_add_input(nl, "y", 4);
+    struct bus z = netlist_add_input(nl, "z", 1);
+    struct matrix m;
+    matrix_init(&m, 8);
+    matrix_add_bus(&m, 0, 0, &x);
+    matrix_add_bus(&m, 1, 0, &y);
+    matrix_add(&m, 2, 7, z.bit[0]);
+    struct bus sum = matrix_sum(nl, &m, TREE_ARRAY, ADDER_RCA);
+    netlist_add_output(nl, "s", &sum);
+    int full, half;
+    count_adders(nl, "array", &full, &half);
+    assert_int_equal(full, 0);
+    assert_int_equal(half, 4);
+    count_adders(nl, "adder", &full, &half);
+    assert_int_equal(full, 2);
+    assert_int_equal(half, 2);
+    netlist_free(nl);
+}
