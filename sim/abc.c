@@ -21,13 +21,18 @@ enum axm_status yosys_run(const char *dir, const char *script)
     return proc_run(argv, &(struct proc_opts){ .dir = dir });
 }
 
-void yosys_add_aiger(const char *file, const char *top, struct strbuf *script)
+void yosys_add_read(const char *x, const char *y, struct strbuf *script)
+{
+    strbuf_addf(script, "read_verilog %s.v; read_verilog %s.v; design -save all; ", x, y);
+}
+
+void yosys_add_aiger(const char *top, const char *file, struct strbuf *script)
 {
     strbuf_addf(script,
-                "design -reset; read_verilog %s.v; hierarchy -check -top %s; proc; flatten; opt -full; "
+                "design -load all; hierarchy -check -top %s; proc; flatten; opt -full; "
                 "wreduce; alumacc; opt; techmap; opt -full; aigmap; opt_clean; "
                 "write_aiger -symbols %s.aig; ",
-                file, top, file);
+                top, file);
 }
 
 /* --- AIGER --------------------------------------------------------------------- */
@@ -64,20 +69,26 @@ bool aiger_symbols(const char *data, size_t len, struct strbuf *out)
     p = p ? skip_numbers(p, end, 2 * ands) : NULL;
     if (!p)
         return false;
-    const char *after = skip_lines(p, end, inputs + outputs);
-    if (!after)
-        return false;
-    strbuf_add(out, p, (size_t)(after - p));
-
-    /* Every input and output has a name, in order. */
-    for (unsigned long i = 0; i < inputs + outputs; i++) {
-        char want[32];
-        snprintf(want, sizeof want, "%c%lu ", i < inputs ? 'i' : 'o', i < inputs ? i : i - inputs);
-        if ((size_t)(after - p) < strlen(want) || memcmp(p, want, strlen(want)))
-            return false;
-        p = skip_lines(p, after, 1);
+    /* "i7 a_i[7]" and so on, in any order: Yosys sorts them as text. */
+    size_t names = inputs + outputs;
+    const char **line = calloc(names + 1, sizeof *line);
+    bool good = line != NULL;
+    for (size_t n = 0; good && n < names; n++) {
+        const char *after = skip_lines(p, end, 1);
+        char letter;
+        unsigned long i;
+        good = after && sscanf(p, "%c%lu", &letter, &i) == 2 && (letter == 'i' || letter == 'o')
+               && i < (letter == 'i' ? inputs : outputs);
+        size_t at = good ? i + (letter == 'o' ? inputs : 0) : 0;
+        good = good && !line[at];
+        if (good)
+            line[at] = p;
+        p = after;
     }
-    return true;
+    for (size_t n = 0; good && n < names; n++)
+        strbuf_add(out, line[n], strcspn(line[n], "\n") + 1);
+    free(line);
+    return good;
 }
 
 static enum axm_status read_symbols(const char *dir, const char *file, struct strbuf *out)
@@ -116,7 +127,7 @@ static enum axm_status abc_run(const char *dir, const char *command, int timeout
     char limit[16];
     int exit_code;
     snprintf(limit, sizeof limit, "%d", timeout_s + timeout_s / 2 + 1);
-    const char *const argv[] = { "timeout", "-s", "KILL", limit, "berkeley-abc", "-c", command, NULL };
+    const char *const argv[] = { "timeout", "-k", "2", limit, "berkeley-abc", "-c", command, NULL };
     return proc_run(argv, &(struct proc_opts){ .dir = dir, .out = out, .err = out, .exit_code = &exit_code });
 }
 

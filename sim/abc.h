@@ -14,9 +14,11 @@ enum axm_status abc_need(void) AXM_MUST_CHECK;
 /* Runs a Yosys script in dir.  What it says is kept back unless it fails. */
 enum axm_status yosys_run(const char *dir, const char *script) AXM_MUST_CHECK;
 
-/* Appends the commands that turn module top of file.v into file.aig (binary,
- * with a symbol table) in an empty design. */
-void yosys_add_aiger(const char *file, const char *top, struct strbuf *script);
+/* Appends the commands that read x.v and y.v, and those that then turn module top into
+ * file.aig (binary, with a symbol table).  The two texts stay in one design so that Yosys numbers
+ * the names of their ports alike: it sorts inputs by that number. */
+void yosys_add_read(const char *x, const char *y, struct strbuf *script);
+void yosys_add_aiger(const char *top, const char *file, struct strbuf *script);
 
 enum abc_answer { ABC_EQUAL, ABC_DIFFERENT, ABC_NO_ANSWER };
 
@@ -40,8 +42,8 @@ void abc_verdict_release(struct abc_verdict *v);
 /* Value of port `name` in a pattern; bits that are not named are 0. */
 uint64_t abc_pattern_value(const struct strbuf *pattern, const char *name);
 
-/* The symbol table of a binary AIGER file: "i0 a_i[0]\n..." up to the last output.
- * False if it is no such file.  Exposed for its test. */
+/* The symbol table of a combinational binary AIGER file (NUL-terminated), in order: "i0 a_i[0]\n...".
+ * False if it is none or an input or output has no name.  Exposed for its test. */
 bool aiger_symbols(const char *data, size_t len, struct strbuf *out);
 
 #endif

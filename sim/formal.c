@@ -165,8 +165,9 @@ static enum axm_status prove_by_cec(const struct axm_spec *spec, const struct ne
     enum axm_status st = ref_wrapper(spec, &text);
     if (!st)
         st = put_file(dir, "ref.v", &text);
-    yosys_add_aiger("dut", netlist_name(nl), &script);
-    yosys_add_aiger("ref", reference, &script);
+    yosys_add_read("dut", "ref", &script);
+    yosys_add_aiger(netlist_name(nl), "dut", &script);
+    yosys_add_aiger(reference, "ref", &script);
     if (!st)
         st = run_script(dir, &script);
     if (!st)
@@ -194,12 +195,13 @@ static enum axm_status prove_box(void *ctx, const char *module, const char *refe
     strbuf_adds(&text, reference);
     strbuf_addf(&linear, "%s_linear", module);
     enum axm_status st = put_file(c->dir, "linear.v", &text);
-    yosys_add_aiger("linear", linear.failed ? "" : linear.s, &script);
-    yosys_add_aiger("dut", module, &script);
+    yosys_add_read("dut", "linear", &script);
+    yosys_add_aiger(linear.failed ? "" : linear.s, "linear", &script);
+    yosys_add_aiger(module, "box", &script);
     if (!st)
         st = run_script(c->dir, &script);
     if (!st)
-        st = abc_equal(c->dir, "linear.aig", "dut.aig", c->timeout_s, &v);
+        st = abc_equal(c->dir, "linear.aig", "box.aig", c->timeout_s, &v);
     if (!st)
         *equal = v.answer == ABC_EQUAL;
     abc_verdict_release(&v);
