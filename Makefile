@@ -2,8 +2,10 @@
 
 # Where everything that is made goes; deleting it is always safe.
 B ?= build
-# C and C++ compilers (C++ only compiles what Verilator writes, at run time).
-CC ?= gcc
+# C compiler (C++ only compiles what Verilator writes, at run time).
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 # Optimisation and debugging flags.
 CFLAGS ?= -O3 -g
 # Installation directory, and a staging root for packagers.
@@ -31,8 +33,13 @@ PUBLIC_HEADERS += $(wildcard gen/circuit.h)
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/rtl_embed.o
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 ASAN_OBJ := $(LIB_SRC:%.c=$B/asan/%.o) $(filter-out %/main.o,$(CLI_SRC:%.c=$B/asan/%.o)) $B/rtl_embed.o
+TEST_OBJ := $(TESTS:%=$B/asan/tests/%.o)
+FUZZ_OBJ := $(LIB_SRC:%.c=$B/fuzz/%.o) $B/rtl_embed.o
+BENCH_OBJ := $(BENCHES:%=$B/bench/%.o)
+DEPS := $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(ASAN_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(BENCH_OBJ) \
+  $(FUZZERS:%=$B/fuzz/fuzz/%.o))
 
-all: $B/axmul $B/libaxmul.a $B/libaxmul.so $B/axmul.pc  ## build the command and the library
+all: $B/axmul $B/libaxmul.a $B/libaxmul.so  ## build the command and the library
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -76,10 +83,6 @@ $B/libaxmul.so: $(LIB_OBJ) libaxmul.map
 	ln -sf libaxmul.so.$(VERSION) $B/libaxmul.so.$(SOMAJOR)
 	ln -sf libaxmul.so.$(SOMAJOR) $@
 
-$B/axmul.pc: axmul.pc.in Makefile
-	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' axmul.pc.in > $@
-
 # --- tests -----------------------------------------------------------------
 
 # Every `TEST(test_unit__claim)` of a file is registered by this rule, so none
@@ -88,9 +91,15 @@ $B/tests/%_main.c: tests/%.c scripts/test_main.sh
 	@mkdir -p $(@D)
 	scripts/test_main.sh $< > $@
 
-$B/tests/%: tests/%.c $B/tests/%_main.c $(ASAN_OBJ)
-	$(CC) $(STRICT) -O1 -g $(SANITIZE) $(INCLUDE) -MMD -MP -MF $@.d -o $@ $< $B/tests/$*_main.c \
-	  $(ASAN_OBJ) -lcmocka $(LIBS)
+$B/tests/%_main.o: $B/tests/%_main.c tests/harness.h
+	$(CC) $(STRICT) $(INCLUDE) -c $< -o $@
+
+# An archive: a test links what it needs of the library and the command.
+$B/asan/libaxmul.a: $(ASAN_OBJ)
+	rm -f $@ && ar rcs $@ $^
+
+$(TESTS:%=$B/tests/%): $B/tests/%: $B/asan/tests/%.o $B/tests/%_main.o $B/asan/libaxmul.a
+	$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
 
 tests: $(TESTS:%=$B/tests/%)  ## build the unit tests (ASan and UBSan)
 
@@ -100,16 +109,18 @@ check:  ## set up, build, and run the tests
 check-full:  ## check, and the exhaustive runs: 16-bit proofs, all variants, fuzzing
 	@scripts/check.sh full
 
-$B/fuzz/%: fuzz/%.c $(LIB_SRC) $B/rtl_embed.c
+$B/fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	clang -std=c11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  $(INCLUDE) -o $@ $^ $(LIBS)
+	clang $(STRICT) -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	  -DAXM_VERSION='"$(VERSION)"' $(INCLUDE) -MMD -MP -c $< -o $@
+
+$(FUZZERS:%=$B/fuzz/%): $B/fuzz/%: $B/fuzz/fuzz/%.o $(FUZZ_OBJ)
+	clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
 
 fuzzers: $(FUZZERS:%=$B/fuzz/%)  ## build the fuzzing targets (clang, libFuzzer)
 
-$B/bench/%: bench/%.c $(LIB_OBJ)
-	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(CFLAGS) $(INCLUDE) -o $@ $^ $(LIBS)
+$(BENCHES:%=$B/bench/%): $B/bench/%: $B/bench/%.o $(LIB_OBJ)
+	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
 bench: setup all $(BENCHES:%=$B/bench/%)  ## measure: generation, reports, simulation
 	@for b in $(BENCHES); do $B/bench/$$b || exit 1; done
@@ -133,7 +144,7 @@ install: all $B/axmul.1 $B/axmul.bash  ## install command, library, headers, man
 	install $B/libaxmul.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf libaxmul.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libaxmul.so.$(SOMAJOR)
 	ln -sf libaxmul.so.$(SOMAJOR) $(DESTDIR)$(PREFIX)/lib/libaxmul.so
-	install -m 644 $B/axmul.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/axmul.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' axmul.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/axmul.pc
 	for h in $(PUBLIC_HEADERS); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/axmul/$$h || exit 1; done
 	install -m 644 axmul.h $(DESTDIR)$(PREFIX)/include/axmul/axmul.h
 	install -m 644 $B/axmul.1 $(DESTDIR)$(PREFIX)/share/man/man1/axmul.1
@@ -142,7 +153,7 @@ install: all $B/axmul.1 $B/axmul.bash  ## install command, library, headers, man
 clean:  ## delete everything that was made
 	rm -rf $B
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(TESTS:%=$B/tests/%.d)
+-include $(DEPS)
 
 .PHONY: all help setup tests check check-full fuzzers bench demo install clean
 .DELETE_ON_ERROR:

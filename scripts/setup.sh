@@ -1,35 +1,49 @@
 #!/bin/sh
-# Installs the Debian packages that are missing; silent but for one line when
-# there are none.  The one list of what axmul needs.
+# Installs the Debian packages that are missing; run twice, it does nothing.
+# The one list of what axmul needs to build, run and test:
+packages='
+gcc g++ make binutils pkg-config
+libcmocka-dev libcjson-dev libmd-dev libsqlite3-dev
+verilator iverilog yosys berkeley-abc opensta
+qflow-tech-osu018 qflow-tech-osu035 qflow-tech-osu050
+gnuplot-nox
+clang libclang-rt-14-dev
+python3-numpy man-db
+'
 set -eu
-packages="gcc g++ make binutils pkg-config clang libclang-rt-14-dev
-    libcmocka-dev libcjson-dev libmd-dev libsqlite3-dev
-    verilator iverilog yosys berkeley-abc gnuplot-nox
-    opensta qflow-tech-osu018 qflow-tech-osu035 qflow-tech-osu050
-    python3-numpy man-db"
 
 missing=
 for p in $packages; do
-    status=$(dpkg-query -W -f '${Status}' "$p" 2>/dev/null || true)
-    [ "$status" = "install ok installed" ] || missing="$missing $p"
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
 done
+missing=${missing# }
 if [ -z "$missing" ]; then
     echo "setup: nothing to install"
     exit 0
 fi
-as_root=
+
+root=
 if [ "$(id -u)" != 0 ]; then
-    if ! command -v sudo > /dev/null; then
-        echo "setup: not root and no sudo; install these Debian packages:$missing" >&2
+    # Without a terminal sudo must not ask for a password.
+    root='sudo -n'
+    [ -t 0 ] && root=sudo
+    if ! command -v sudo > /dev/null || ! $root true 2> /dev/null; then
+        echo "setup: as root, run: apt-get install $missing" >&2
         exit 3
     fi
-    as_root=sudo
 fi
-echo "setup: installing$missing"
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -q > /dev/null || { echo "setup: apt-get update failed" >&2; exit 3; }
-# shellcheck disable=SC2086
-$as_root apt-get install -q -y --no-install-recommends $missing > /dev/null || {
-    echo "setup: apt-get install failed; missing:$missing" >&2
-    exit 3
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+get() {
+    # shellcheck disable=SC2086  # words, both
+    if ! $root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" < /dev/null > "$log" 2>&1; then
+        cat "$log" >&2
+        echo "setup: apt-get $1 failed; what is missing: $missing" >&2
+        exit 3
+    fi
 }
+echo "setup: installing $missing"
+get update
+# shellcheck disable=SC2086
+get install -y --no-install-recommends $missing
