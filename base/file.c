@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@ enum axm_status file_read(const char *path, size_t max_bytes, struct strbuf *out
     char buffer[65536];
     size_t n, total = 0;
     struct stat info;
-    FILE *f = fopen(path, "rb");
+    FILE *f = fopen(path, "rbe");
     if (!f)
         return os_error(path);
     enum axm_status st = AXM_OK;
@@ -40,44 +41,80 @@ enum axm_status file_read(const char *path, size_t max_bytes, struct strbuf *out
     return st;
 }
 
-static bool is_stdout(const char *path)
+/* Below the FILE: stdio forgets why a write failed, and with a buffer in
+ * between even that it did; so the descriptor is ours. */
+struct outfile_sink {
+    char *path;      /* as the user wrote it, for messages */
+    char *target;    /* what the temporary file becomes; NULL: written in place */
+    char *temp;
+    int fd;
+    int error;       /* errno of the first write that failed */
+};
+
+static ssize_t sink_write(void *cookie, const char *data, size_t len)
 {
-    return !strcmp(path, "-");
+    struct outfile_sink *s = cookie;
+    size_t done = 0;
+    while (done < len && !s->error) {
+        ssize_t n = write(s->fd, data + done, len - done);
+        if (n >= 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            s->error = errno;
+    }
+    return (ssize_t)done;
+}
+
+/* The kernel applies the umask, which mkstemp() would not. */
+static int open_temp(struct outfile_sink *s)
+{
+    static atomic_uint serial;
+    for (;;) {
+        struct strbuf name = { 0 };
+        strbuf_addf(&name, "%s.tmp-%ld-%u", s->target, (long)getpid(), atomic_fetch_add(&serial, 1));
+        if (name.failed)
+            return -1;
+        int fd = open(name.s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST) {
+            if (fd >= 0)
+                s->temp = name.s;
+            else
+                free(name.s);
+            return fd;
+        }
+        free(name.s);   /* left over from a killed process of the same number */
+    }
+}
+
+static int open_sink(struct outfile_sink *s)
+{
+    struct stat info;
+    if (!strcmp(s->path, "-")) {
+        fflush(stdout);
+        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    }
+    bool exists = stat(s->path, &info) == 0;
+    if (exists && !S_ISREG(info.st_mode))
+        return open(s->path, O_WRONLY | O_CLOEXEC);   /* EISDIR of a directory */
+    s->target = exists ? realpath(s->path, NULL) : strdup(s->path);
+    return s->target ? open_temp(s) : -1;
 }
 
 enum axm_status outfile_open(struct outfile *o, const char *path)
 {
-    struct strbuf temp = { 0 };
-    *o = (struct outfile){ 0 };
-    if (is_stdout(path)) {
-        o->f = stdout;
+    *o = (struct outfile){ .sink = calloc(1, sizeof *o->sink) };
+    if (!o->sink)
+        return fail(AXM_ENV, "%s: out of memory", path);
+    errno = ENOMEM;   /* of whatever fails without saying why */
+    o->sink->path = strdup(path);
+    o->sink->fd = o->sink->path ? open_sink(o->sink) : -1;
+    if (o->sink->fd >= 0)
+        o->f = fopencookie(o->sink, "w", (cookie_io_functions_t){ .write = sink_write });
+    if (o->f)
         return AXM_OK;
-    }
-    strbuf_addf(&temp, "%s.tmp-XXXXXX", path);
-    o->path = strdup(path);
-    o->temp = temp.s;
-    if (temp.failed || !o->path) {
-        outfile_abort(o);
-        return fail(AXM_ENV, "%s: out of memory", path);
-    }
-    int fd = mkstemp(o->temp);
-    if (fd < 0) {
-        enum axm_status st = os_error(path);
-        free(o->temp);
-        o->temp = NULL;
-        outfile_abort(o);
-        return st;
-    }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(fd, 0666 & ~mask);   /* mkstemp gives 0600 */
-    o->f = fdopen(fd, "wb");
-    if (!o->f) {
-        close(fd);
-        outfile_abort(o);
-        return fail(AXM_ENV, "%s: out of memory", path);
-    }
-    return AXM_OK;
+    enum axm_status st = os_error(path);
+    outfile_abort(o);
+    return st;
 }
 
 /* So that the rename itself survives a power cut. */
@@ -85,7 +122,7 @@ static void sync_directory(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY) : -1;
+    int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         fsync(fd);
         close(fd);
@@ -95,35 +132,40 @@ static void sync_directory(const char *path)
 
 enum axm_status outfile_commit(struct outfile *o)
 {
-    errno = 0;
-    if (!o->path) {
-        bool bad = fflush(o->f) || ferror(o->f);
-        return bad ? fail(AXM_ENV, "standard output: %s", strerror(errno ? errno : EIO)) : AXM_OK;
+    struct outfile_sink *s = o->sink;
+    enum axm_status st = AXM_OK;
+    bool bad = fflush(o->f) || ferror(o->f);
+    if (bad && !s->error)
+        s->error = EIO;
+    if (!s->error && s->target && (fsync(s->fd) || rename(s->temp, s->target)))
+        s->error = errno;
+    if (s->error) {
+        errno = s->error;
+        st = os_error(strcmp(s->path, "-") ? s->path : "standard output");
+    } else if (s->target) {
+        sync_directory(s->target);
+        free(s->temp);
+        s->temp = NULL;   /* it has its name now */
     }
-    bool bad = fflush(o->f) || ferror(o->f) || fsync(fileno(o->f));
-    int error = errno;
-    bad |= fclose(o->f) != 0;
-    o->f = NULL;
-    if (bad || rename(o->temp, o->path)) {
-        enum axm_status st = fail(AXM_ENV, "%s: %s", o->path, strerror(error ? error : errno ? errno : EIO));
-        outfile_abort(o);
-        return st;
-    }
-    sync_directory(o->path);
-    free(o->temp);
-    o->temp = NULL;
     outfile_abort(o);
-    return AXM_OK;
+    return st;
 }
 
 void outfile_abort(struct outfile *o)
 {
-    if (o->f && o->path)
+    struct outfile_sink *s = o->sink;
+    if (o->f)
         fclose(o->f);
-    if (o->temp)
-        unlink(o->temp);
-    free(o->path);
-    free(o->temp);
+    if (s) {
+        if (s->temp)
+            unlink(s->temp);
+        if (s->fd >= 0)
+            close(s->fd);
+        free(s->path);
+        free(s->target);
+        free(s->temp);
+        free(s);
+    }
     *o = (struct outfile){ 0 };
 }
 
@@ -134,7 +176,7 @@ enum axm_status file_write(const char *path, const void *data, size_t len)
     if (st != AXM_OK)
         return st;
     if (len)
-        fwrite(data, 1, len, o.f);   /* commit looks at ferror() */
+        fwrite(data, 1, len, o.f);
     return outfile_commit(&o);
 }
 
@@ -153,7 +195,7 @@ enum axm_status file_mkdirs(const char *path)
 {
     char *part = strdup(path);
     enum axm_status st = part ? AXM_OK : fail(AXM_ENV, "%s: out of memory", path);
-    for (char *c = part; st == AXM_OK && c; ) {
+    for (char *c = part; st == AXM_OK && c && *c;) {
         c = strchr(c + 1, '/');
         if (c)
             *c = '\0';
@@ -191,12 +233,14 @@ enum axm_status file_scratch_dir(struct strbuf *out)
 {
     const char *tmp = getenv("TMPDIR");
     struct strbuf path = { 0 };
-    strbuf_addf(&path, "%s/axmul-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!tmp || !*tmp)
+        tmp = "/tmp";
+    strbuf_addf(&path, "%s/axmul-XXXXXX", tmp);
     enum axm_status st = AXM_OK;
     if (path.failed)
         st = fail(AXM_ENV, "scratch directory: out of memory");
     else if (!mkdtemp(path.s))
-        st = os_error(path.s);
+        st = os_error(tmp);
     else
         strbuf_adds(out, path.s);
     strbuf_release(&path);
@@ -206,7 +250,7 @@ enum axm_status file_scratch_dir(struct strbuf *out)
 /* By descriptor, so that no link is followed out of the tree. */
 static void remove_below(int parent, const char *name)
 {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     if (!d) {
         if (fd >= 0)

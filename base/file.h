@@ -12,17 +12,20 @@
 enum axm_status file_read(const char *path, size_t max_bytes, struct strbuf *out) AXM_MUST_CHECK;
 
 /* An output file that appears under its name complete or not at all: temporary
- * file in the same directory, fsync, rename.  path "-" is standard output.
+ * file in the same directory, fsync, rename.  A symbolic link stays one: its
+ * target is replaced.  path "-" is standard output; that and whatever else is
+ * no regular file (/dev/null, a pipe) is written to as it goes.
  *
  *     struct outfile o;
  *     if ((st = outfile_open(&o, path))) return st;
  *     fprintf(o.f, ...);
  *     return outfile_commit(&o);      or outfile_abort(&o); on failure
  *
- * outfile_commit() reports a full disk and any earlier write error. */
+ * Writes need no checks of their own: outfile_commit() reports the first one
+ * that failed ("FILE: No space left on device"). */
 struct outfile {
     FILE *f;
-    char *path, *temp;
+    struct outfile_sink *sink;
 };
 enum axm_status outfile_open(struct outfile *o, const char *path) AXM_MUST_CHECK;
 enum axm_status outfile_commit(struct outfile *o) AXM_MUST_CHECK;

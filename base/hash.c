@@ -20,7 +20,7 @@ enum axm_status sha256_file(const char *path, struct sha256_hex *out)
     SHA256_CTX c;
     unsigned char buffer[65536];
     size_t n;
-    FILE *f = fopen(path, "rb");
+    FILE *f = fopen(path, "rbe");
     if (!f)
         return fail(AXM_ENV, "%s: %s", path, strerror(errno));
     SHA256Init(&c);

@@ -42,6 +42,12 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* What a child that could not become the program tells us. */
+struct child_error {
+    int error;      /* errno */
+    bool of_dir;    /* of chdir(), not of exec */
+};
+
 /* The child's side of fork(); does not return. */
 static void become(const char *const argv[], const char *dir, int out, int err, int report)
 {
@@ -53,10 +59,12 @@ static void become(const char *const argv[], const char *dir, int out, int err, 
     dup2(err, 2);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    if (!dir || chdir(dir) == 0)
+    signal(SIGXFSZ, SIG_DFL);
+    struct child_error e = { .of_dir = dir && chdir(dir) };
+    if (!e.of_dir)
         execvp(argv[0], (char *const *)argv);
-    int error = errno;
-    ssize_t ignored = write(report, &error, sizeof error);
+    e.error = errno;
+    ssize_t ignored = write(report, &e, sizeof e);
     (void)ignored;
     _exit(127);
 }
@@ -71,54 +79,60 @@ static bool drain(int fd, struct strbuf *to)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
-/* The last three lines with something on them, joined. */
-static void last_lines(const struct strbuf *text, char *out, size_t size)
+/* The last three lines with something on them of what was added to a buffer
+ * of `from` bytes, joined. */
+static void last_lines(const struct strbuf *text, size_t from, char *out, size_t size)
 {
-    size_t from = text->len, lines = 0;
-    while (from > 0 && lines < 3) {
-        from--;
-        if (from > 0 && text->s[from - 1] == '\n' && text->s[from] != '\n')
+    size_t at = text->len, lines = 0, n = 0;
+    while (at > from && lines < 3) {
+        at--;
+        if (text->s[at] != '\n' && (at == from || text->s[at - 1] == '\n'))
             lines++;
     }
-    size_t n = 0;
-    for (size_t i = from; i < text->len && n + 4 < size; i++) {
-        if (text->s[i] != '\n') {
-            out[n++] = text->s[i];
-        } else if (n && i + 1 < text->len && text->s[i + 1] != '\n') {
-            memcpy(out + n, " | ", 3);
-            n += 3;
-        }
+    for (; at < text->len && n + 4 < size; at++) {
+        if (text->s[at] != '\n')
+            out[n++] = text->s[at];
+        else if (n && at + 1 < text->len && text->s[at + 1] != '\n')
+            n = (size_t)(stpcpy(out + n, " | ") - out);
     }
     out[n] = '\0';
 }
 
-/* Collects both streams until they close, the time is up or a stop is asked for. */
+/* Collects both streams until they close and the child ended (*state), or the
+ * time is up or a stop is asked for and it was killed. */
 static enum axm_status collect(const char *name, pid_t child, int out_fd, int err_fd, struct strbuf *out,
-                               struct strbuf *err, int timeout_s)
+                               struct strbuf *err, int timeout_s, int *state)
 {
     struct pollfd p[2] = { { .fd = out_fd, .events = POLLIN }, { .fd = err_fd, .events = POLLIN } };
     struct strbuf *to[2] = { out, err };
     double end = now() + timeout_s;
-    while (p[0].fd >= 0 || p[1].fd >= 0) {
-        if (poll(p, 2, 200) < 0 && errno != EINTR)
-            break;
+    for (;;) {
+        bool closed = p[0].fd < 0 && p[1].fd < 0;
+        if (closed && waitpid(child, state, WNOHANG) == child)
+            return AXM_OK;
+        /* A closed stream mostly means that the end is a moment away. */
+        if (poll(p, 2, closed ? 2 : 200) < 0)
+            continue;   /* a signal: look again */
         for (int i = 0; i < 2; i++)
             if (p[i].fd >= 0 && p[i].revents && !drain(p[i].fd, to[i]))
                 p[i].fd = -1;
         bool late = timeout_s > 0 && now() > end;
         if (late || progress_stop_requested()) {
             kill(-child, SIGKILL);
+            while (waitpid(child, state, 0) < 0 && errno == EINTR)
+                ;
             return late ? fail(AXM_ENV, "%s: no end after %d s", name, timeout_s) : AXM_STOPPED;
         }
     }
-    return AXM_OK;
 }
 
 enum axm_status proc_run(const char *const argv[], const struct proc_opts *o)
 {
-    int out[2] = { -1, -1 }, err[2] = { -1, -1 }, report[2] = { -1, -1 }, state = 0, exec_error = 0;
+    int out[2] = { -1, -1 }, err[2] = { -1, -1 }, report[2] = { -1, -1 }, state = 0;
+    struct child_error e;
     struct strbuf own_out = { 0 }, own_err = { 0 };
     struct strbuf *to_out = o->out ? o->out : &own_out, *to_err = o->err ? o->err : &own_err;
+    size_t out_before = to_out->len, err_before = to_err->len;
     enum axm_status st = AXM_OK;
     char lines[512];
     if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(report, O_CLOEXEC)) {
@@ -137,23 +151,25 @@ enum axm_status proc_run(const char *const argv[], const struct proc_opts *o)
     close(err[1]);
     close(report[1]);
     out[1] = err[1] = report[1] = -1;
-    st = collect(argv[0], child, out[0], err[0], to_out, to_err, o->timeout_s);
-    while (waitpid(child, &state, 0) < 0 && errno == EINTR)
-        ;
+    st = collect(argv[0], child, out[0], err[0], to_out, to_err, o->timeout_s, &state);
     if (st != AXM_OK)
         goto out;
-    if (read(report[0], &exec_error, sizeof exec_error) == sizeof exec_error) {
-        st = fail(AXM_ENV, "%s: %s", argv[0],
-                  exec_error == ENOENT ? "not found in PATH" : strerror(exec_error));
+    if (read(report[0], &e, sizeof e) == sizeof e) {
+        bool missing = e.error == ENOENT && !e.of_dir;
+        st = fail(AXM_ENV, "%s: %s", e.of_dir ? o->dir : argv[0], missing ? "not found in PATH" : strerror(e.error));
         goto out;
     }
-    last_lines(to_err->len ? to_err : to_out, lines, sizeof lines);
+    if (to_err->len > err_before)
+        last_lines(to_err, err_before, lines, sizeof lines);
+    else
+        last_lines(to_out, out_before, lines, sizeof lines);
+    const char *colon = lines[0] ? ": " : "";
     if (WIFSIGNALED(state))
-        st = fail(AXM_ENV, "%s: ended by signal %d: %s", argv[0], WTERMSIG(state), lines);
+        st = fail(AXM_ENV, "%s: ended by signal %d%s%s", argv[0], WTERMSIG(state), colon, lines);
     else if (o->exit_code)
         *o->exit_code = WEXITSTATUS(state);
     else if (WEXITSTATUS(state))
-        st = fail(AXM_ENV, "%s: exit code %d: %s", argv[0], WEXITSTATUS(state), lines);
+        st = fail(AXM_ENV, "%s: exit code %d%s%s", argv[0], WEXITSTATUS(state), colon, lines);
     if (st == AXM_OK && (to_out->failed || to_err->failed))
         st = fail(AXM_ENV, "%s: out of memory for its output", argv[0]);
 out:

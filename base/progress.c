@@ -10,19 +10,21 @@
 
 #include "base/status.h"
 
+enum { BAR_WIDTH = 30 };
+
 struct progress {
     const char *label;
     uint64_t total;
     _Atomic uint64_t done;
     double started, printed;    /* seconds */
-    bool terminal, shown, silent;
+    bool terminal, silent;
     pthread_mutex_t lock;       /* of the printing */
 };
 
 /* Shared by whoever ran out of memory: prints nothing. */
 static struct progress silent = { .silent = true, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static volatile sig_atomic_t stop;
+static atomic_int stop;   /* lock-free, so a signal handler may set it */
 
 static double now(void)
 {
@@ -50,15 +52,17 @@ static void print(struct progress *p, double t)
     if (share > 1)
         share = 1;
     if (p->terminal) {
-        char bar[31];
-        for (int i = 0; i < 30; i++)
-            bar[i] = i < (int)(30 * share) ? '#' : '.';
-        bar[30] = '\0';
-        note("\r\033[K%s [%s] %3.0f %%  %.0f s left\033[A", p->label, bar, 100 * share, left);
+        char line[160], bar[BAR_WIDTH + 1];
+        for (int i = 0; i < BAR_WIDTH; i++)
+            bar[i] = i < (int)(BAR_WIDTH * share) ? '#' : '.';
+        bar[BAR_WIDTH] = '\0';
+        snprintf(line, sizeof line, "%.60s [%s] %3.0f %%  %.3g/s  %.0f s left", p->label, bar, 100 * share,
+                 (double)done / elapsed, left);
+        note_bar(line);
     } else {
-        note("%s: %.0f %%, %.0f s, %.0f s left", p->label, 100 * share, elapsed, left);
+        note("%s: %.0f %% in %.0f s, %.3g/s, %.0f s left", p->label, 100 * share, elapsed,
+             (double)done / elapsed, left);
     }
-    p->shown = true;
     p->printed = t;
 }
 
@@ -80,17 +84,16 @@ void progress_end(struct progress *p)
 {
     if (p->silent)
         return;
-    if (p->shown && p->terminal)
-        fputs("\r\033[K", stderr);
+    if (p->terminal)
+        note_bar("");
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
 
 static void on_signal(int number)
 {
-    if (stop && number == SIGINT)
+    if (atomic_exchange(&stop, 1) && number == SIGINT)
         _exit(130);
-    stop = 1;
 }
 
 void progress_catch_signals(void)
@@ -98,9 +101,10 @@ void progress_catch_signals(void)
     struct sigaction a = { .sa_handler = on_signal };
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 bool progress_stop_requested(void)
 {
-    return stop;
+    return atomic_load(&stop);
 }

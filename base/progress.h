@@ -15,7 +15,9 @@ void progress_add(struct progress *p, uint64_t done);
 void progress_end(struct progress *p);   /* clears the bar, frees p */
 
 /* SIGINT and SIGTERM ask long work to stop at the next item.  A second SIGINT
- * ends the process at once.  The library installs no handler; the command does. */
+ * ends the process at once.  A file that outgrows the process's limit becomes a
+ * write error instead of a signal.  The library installs no handler; the
+ * command does. */
 void progress_catch_signals(void);
 bool progress_stop_requested(void);
 

@@ -16,6 +16,6 @@ void rng_init(struct rng *r, uint64_t seed, uint64_t stream);
 uint64_t rng_next(struct rng *r);                      /* 64 random bits */
 uint64_t rng_below(struct rng *r, uint64_t n);         /* 0..n-1, unbiased; n > 0 */
 double rng_unit(struct rng *r);                        /* [0, 1), 53 bits */
-double rng_gauss(struct rng *r);                       /* mean 0, variance 1 */
+double rng_gauss(struct rng *r);   /* mean 0, variance 1; up to the last bit of the machine's log() */
 
 #endif

@@ -1,5 +1,7 @@
 #include "base/status.h"
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +11,8 @@ static axm_message_fn *handler;
 static void *handler_user;
 static int note_level;
 static _Thread_local char last[LINE_MAX_BYTES];
+static pthread_mutex_t terminal = PTHREAD_MUTEX_INITIALIZER;   /* of bar_shown */
+static bool bar_shown;
 
 void axm_set_message_handler(axm_message_fn *fn, void *user)
 {
@@ -21,12 +25,24 @@ const char *axm_last_message(void)
     return last;
 }
 
-/* One write per line, so that lines of several threads do not mix. */
+/* One write per line, so that lines of several threads and processes do not mix. */
 static void print_line(const char *prefix, const char *line)
 {
     char text[LINE_MAX_BYTES + 16];
-    int n = snprintf(text, sizeof text, "%s%s\n", prefix, line);
+    pthread_mutex_lock(&terminal);
+    int n = snprintf(text, sizeof text, "%s%s%s\n", bar_shown ? "\r\033[K" : "", prefix, line);
+    bar_shown = false;
     fwrite(text, 1, (size_t)n, stderr);
+    pthread_mutex_unlock(&terminal);
+}
+
+void note_bar(const char *line)
+{
+    pthread_mutex_lock(&terminal);
+    if (note_level >= 0 && (bar_shown || *line))
+        fprintf(stderr, "\r%s\033[K", line);
+    bar_shown = *line;
+    pthread_mutex_unlock(&terminal);
 }
 
 enum axm_status fail(enum axm_status st, const char *fmt, ...)
@@ -35,8 +51,8 @@ enum axm_status fail(enum axm_status st, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(last, sizeof last, fmt, ap);
     va_end(ap);
-    for (char *c = last; *c; c++)   /* foreign names may hold anything; the message stays one line */
-        if (*c == '\n' || *c == '\r')
+    for (char *c = last; *c; c++)   /* foreign names may hold anything; the message stays one plain line */
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = ' ';
     if (handler)
         handler(handler_user, st, last);

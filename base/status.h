@@ -50,4 +50,8 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void note_verbose(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void note_set_level(int level);   /* -1 quiet, 0 normal, 1 verbose */
 
+/* A line that stays at the bottom of the terminal: replaces the one before;
+ * messages and notes erase it and come out above the next.  "" erases it. */
+void note_bar(const char *line);
+
 #endif

@@ -43,15 +43,22 @@ void strbuf_adds(struct strbuf *b, const char *s)
 void strbuf_addf(struct strbuf *b, const char *fmt, ...)
 {
     va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n < 0 || !reserve(b, (size_t)n))
+    if (!reserve(b, 0))
         return;
+    size_t room = b->cap - b->len;
     va_start(ap, fmt);
-    vsnprintf(b->s + b->len, (size_t)n + 1, fmt, ap);
+    int n = vsnprintf(b->s + b->len, room, fmt, ap);
     va_end(ap);
-    b->len += (size_t)n;
+    if (n < 0) {
+        b->failed = true;
+    } else if ((size_t)n >= room && reserve(b, (size_t)n)) {
+        va_start(ap, fmt);
+        vsnprintf(b->s + b->len, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
+    if (!b->failed)
+        b->len += (size_t)n;
+    b->s[b->len] = '\0';
 }
 
 void strbuf_reset(struct strbuf *b)
