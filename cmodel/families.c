@@ -24,8 +24,8 @@ static const char *const final_adders[] = { "rca", "cla", "ks", "bk", NULL };
 static const char *const compensations[] = { "none", "const", "var", NULL };
 
 /* An architecture of the exact product, with a choice of final adder. */
-#define EXACT_ARCHITECTURE \
-    ALL_WIDTHS, BOTH_SIGNS, .exact = true, .model = exact_model, .many = exact_many, \
+#define EXACT_ARCHITECTURE(SIGNED) \
+    ALL_WIDTHS, .unsigned_ok = true, .signed_ok = SIGNED, .exact = true, .model = exact_model, .many = exact_many, \
     .param = { { \
         .key = "", .words = final_adders, \
         .help = "final adder: ripple carry, carry lookahead, Kogge-Stone, Brent-Kung", \
@@ -56,22 +56,27 @@ const struct axm_family axm_families[] = {
         .name = "array",
         .brief = "the product: rows of carry-save adders",
         .paper = "Baugh and Wooley 1973, doi:10.1109/T-C.1973.223648",
-        EXACT_ARCHITECTURE,
+        EXACT_ARCHITECTURE(true),
     }, {
         .name = "wallace",
         .brief = "the product: Wallace tree",
         .paper = "Wallace 1964, doi:10.1109/PGEC.1964.263830",
-        EXACT_ARCHITECTURE,
+        EXACT_ARCHITECTURE(true),
     }, {
         .name = "dadda",
         .brief = "the product: Dadda tree",
         .paper = "Dadda 1965, Alta Frequenza 34, 349-356",
-        EXACT_ARCHITECTURE,
+        EXACT_ARCHITECTURE(true),
     }, {
         .name = "booth",
         .brief = "the product: radix-4 Booth recoding",
         .paper = "Booth 1951, doi:10.1093/qjmam/4.2.236",
-        EXACT_ARCHITECTURE,
+        EXACT_ARCHITECTURE(true),
+    }, {
+        .name = "quaternary",
+        .brief = "the product, unsigned: radix-4 digits 0..3, three times a made once",
+        .paper = "docs/families.md",
+        EXACT_ARCHITECTURE(false),
     }, {
         .name = "cdm",
         .brief = "carry disregard, unsigned",

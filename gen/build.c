@@ -12,6 +12,7 @@ const struct mul_builder mul_builders[] = {
     { "wallace", build_wallace },
     { "dadda", build_dadda },
     { "booth", build_booth },
+    { "quaternary", build_quaternary },
     { "cdm", build_carry_disregard },
     { "scdm", build_carry_disregard },
     { "cdmr", build_carry_disregard },

@@ -4,7 +4,7 @@
 
 #include "gen/build.h"
 
-mul_builder_fn build_exact, build_array, build_wallace, build_dadda, build_booth;
+mul_builder_fn build_exact, build_array, build_wallace, build_dadda, build_booth, build_quaternary;
 mul_builder_fn build_carry_disregard;          /* cdm, scdm, cdmr, scdmr */
 mul_builder_fn build_trunc, build_bam;
 mul_builder_fn build_drum, build_mitchell, build_tosam;

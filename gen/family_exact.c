@@ -187,3 +187,10 @@ struct bus build_booth(struct netlist *nl, const struct axm_spec *s, const struc
     (void)extra;
     return multiply_booth(nl, a, b, s->is_signed, TREE_DADDA, spec_adder(s));
 }
+
+struct bus build_quaternary(struct netlist *nl, const struct axm_spec *s, const struct bus *a,
+                        const struct bus *b, const struct bus *extra)
+{
+    (void)extra;
+    return multiply_radix4(nl, a, b, TREE_RIPPLE, spec_adder(s));
+}

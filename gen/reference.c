@@ -20,6 +20,7 @@ static const struct reference references[] = {
     { .family = "wallace", .module = "ref_exact" },
     { .family = "dadda", .module = "ref_exact" },
     { .family = "booth", .module = "ref_exact" },
+    { .family = "quaternary", .module = "ref_exact" },
     { .family = "cdm", .module = "ref_cdm", .blocks = "K" },
     { .family = "scdm", .module = "ref_cdm", .blocks = "K" },
     { .family = "cdmr", .module = "ref_cdmr", .blocks_in_port = true },

@@ -1198,7 +1198,7 @@ static const struct {
     void (*define)(struct definition *d);
 } definitions[] = {
     { "exact", define_exact }, { "array", define_exact }, { "wallace", define_exact },
-    { "dadda", define_exact }, { "booth", define_exact }, { "trunc", define_trunc },
+    { "dadda", define_exact }, { "booth", define_exact }, { "quaternary", define_exact }, { "trunc", define_trunc },
     { "bam", define_bam }, { "cdm", define_carry_disregard }, { "scdm", define_carry_disregard },
 };
 
