@@ -54,6 +54,14 @@ void dut_release(struct dut *d)
     strbuf_release(&d->text);
 }
 
+int dut_runtime_bits(const struct dut *d)
+{
+    int bits = 0;
+    for (int i = 0; i < d->n_runtime; i++)
+        bits += d->runtime[i].width;
+    return bits;
+}
+
 bool dut_same_shape(const struct dut *a, const struct dut *b)
 {
     if (a->width_a != b->width_a || a->width_b != b->width_b || a->width_p != b->width_p ||

@@ -30,6 +30,9 @@ enum axm_status dut_from_netlist(const struct netlist *nl, const struct verilog_
                                  struct dut *out) AXM_MUST_CHECK;
 void dut_release(struct dut *d);
 
+/* Bits of all runtime ports together. */
+int dut_runtime_bits(const struct dut *d);
+
 /* True if one test bench can drive both: same port widths, latency,
  * runtime port widths and kind of text. */
 bool dut_same_shape(const struct dut *a, const struct dut *b);

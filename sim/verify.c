@@ -96,14 +96,6 @@ struct batch {
 
 /* --- runtime ports ----------------------------------------------------------------- */
 
-static int runtime_bits(const struct dut *d)
-{
-    int bits = 0;
-    for (int i = 0; i < d->n_runtime; i++)
-        bits += d->runtime[i].width;
-    return bits;
-}
-
 /* Setting number k of plan->settings: all of them in order, or all zeros, all
  * ones, then seeded ones. */
 static void setting_values(const struct dut *d, const struct plan *plan, uint64_t seed, uint64_t k,
@@ -155,7 +147,7 @@ static struct plan make_plan(const struct verify_request *q, enum verify_backend
 {
     int limit = verify_exhaustive_bits(b, q->full);
     int pair_bits = d->width_a + d->width_b;
-    struct plan p = { .all_settings = UINT64_C(1) << runtime_bits(d) };
+    struct plan p = { .all_settings = UINT64_C(1) << dut_runtime_bits(d) };
     uint64_t least = min_u64(p.all_settings, SAMPLED_SETTINGS);
     p.random = q->random ? q->random : b == VERIFY_ICARUS ? ICARUS_RANDOM : RANDOM;
     p.exhaustive = pair_bits <= limit && least <= UINT64_C(1) << (limit - pair_bits);

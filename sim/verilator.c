@@ -15,11 +15,19 @@
 #include "base/progress.h"
 #include "sim/clock.h"
 
-/* clang -O1 costs the least in all: of 64 8x8 circuits compiled and run over all
- * pairs, -O0 runs six times longer, -O2 compiles longer than it saves and g++
- * is slower in both (bench_sim prints the figures of this machine). */
-#define CXX_FLAGS "-O1", "-fPIC", "-std=c++17", "-w"
-static const char flags_text[] = "verilator -O3; -O1 -fPIC; layout 1";
+#define CXX_FLAGS "-fPIC", "-std=c++17", "-w"
+static const char flags_text[] = "verilator -O3 --flatten; layout 1";
+
+/* What costs least in all.  64 TOSAM 8x8 circuits take 0.5 s to compile and 0.2 s
+ * to run over all pairs at -O0, 1.7 and 0.2 s at -O1; one 12x12 multiplier 0.4
+ * and 6.2 s at -O0, 0.5 and 1.4 s at -O1.  -O2 and -march=native compile longer than they save;
+ * g++ is slower in both.  Verilator itself takes 0.5 to 2 s for 64. */
+enum { QUICK_BITS = 18 };
+
+static const char *optimization(const struct dut *d)
+{
+    return d->width_a + d->width_b + dut_runtime_bits(d) <= QUICK_BITS ? "-O0" : "-O1";
+}
 
 /* The tools, asked once per process. */
 struct toolchain {
@@ -74,7 +82,7 @@ static enum axm_status compile_runtime(struct toolchain *t)
     if ((st = file_write(source.s, text, sizeof text - 1)))
         goto out;
     note_verbose("compiling Verilator's runtime, once");
-    const char *const argv[] = { t->cxx, CXX_FLAGS, include.s, "-c", source.s, "-o", object.s, NULL };
+    const char *const argv[] = { t->cxx, "-O1", CXX_FLAGS, include.s, "-c", source.s, "-o", object.s, NULL };
     st = proc_run(argv, &(struct proc_opts){ 0 });
     if (!st && rename(object.s, t->runtime.s))
         st = fail(AXM_ENV, "%s: cannot be put in place", t->runtime.s);
@@ -197,7 +205,7 @@ static enum axm_status write_includes(const char *dir, struct strbuf *out)
 }
 
 /* Compiles everything as one translation unit into the shared object `path`. */
-static enum axm_status build(const struct strbuf *verilog, bool systemverilog, const struct strbuf *top,
+static enum axm_status build(const struct dut *d, const struct strbuf *verilog, const struct strbuf *top,
                              const struct strbuf *shim, const char *path)
 {
     struct strbuf dir = { 0 }, file = { 0 }, obj = { 0 }, unit = { 0 }, temp = { 0 };
@@ -205,7 +213,7 @@ static enum axm_status build(const struct strbuf *verilog, bool systemverilog, c
     enum axm_status st = file_scratch_dir(&dir);
     if (st)
         goto out;
-    const char *duts = systemverilog ? "duts.sv" : "duts.v";
+    const char *duts = d->systemverilog ? "duts.sv" : "duts.v";
     strbuf_addf(&file, "%s/%s", dir.s, duts);
     if ((st = file_write(file.s, verilog->s, verilog->len)))
         goto out;
@@ -214,8 +222,8 @@ static enum axm_status build(const struct strbuf *verilog, bool systemverilog, c
     if ((st = file_write(file.s, top->s, top->len)))
         goto out;
     const char *const verilate[] = {
-        "verilator", "--cc", "+1364-2005ext+v", "-O3", "--x-assign", "fast", "--no-timing", "-Wno-fatal", "-Wno-lint",
-        "-Wno-style", "--top-module", "axm_top", "--Mdir", "obj", "axm_top.sv", duts, NULL };
+        "verilator", "--cc", "+1364-2005ext+v", "-O3", "--flatten", "--x-assign", "fast", "--no-timing",
+        "-Wno-fatal", "-Wno-lint", "-Wno-style", "--top-module", "axm_top", "--Mdir", "obj", "axm_top.sv", duts, NULL };
     if ((st = proc_run(verilate, &(struct proc_opts){ .dir = dir.s })))
         goto out;
     strbuf_addf(&obj, "%s/obj", dir.s);
@@ -231,8 +239,8 @@ static enum axm_status build(const struct strbuf *verilog, bool systemverilog, c
     strbuf_addf(&include, "-I%s", tools.include.s);
     strbuf_addf(&include_obj, "-I%s", obj.s);
     const char *const compile[] = {
-        tools.cxx, CXX_FLAGS, include.s, include_obj.s, "-shared", "-Wl,-Bsymbolic", "-o", temp.s,
-        file.s, tools.runtime.s, "-latomic", "-lpthread", NULL };
+        tools.cxx, optimization(d), CXX_FLAGS, include.s, include_obj.s, "-shared", "-Wl,-Bsymbolic",
+        "-o", temp.s, file.s, tools.runtime.s, "-latomic", "-lpthread", NULL };
     st = proc_run(compile, &(struct proc_opts){ 0 });
     if (!st && rename(temp.s, path))
         st = fail(AXM_ENV, "%s: cannot be put in place", path);
@@ -309,7 +317,7 @@ enum axm_status verilator_open(const struct dut *const *duts, size_t n, struct v
         goto out;
     if (file_exists(path.s) && load(v, path.s))
         goto out;
-    st = build(&verilog, duts[0]->systemverilog, &top, &shim, path.s);
+    st = build(duts[0], &verilog, &top, &shim, path.s);
     if (!st && !load(v, path.s))
         st = fail(AXM_ENV, "%s: %s", path.s, dlerror());
 out:

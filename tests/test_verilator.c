@@ -1,5 +1,7 @@
 #include "tests/sim_fixture.h"
 
+#include <unistd.h>
+
 #include "base/pool.h"
 #include "base/proc.h"
 #include "sim/verilator.h"
@@ -137,7 +139,7 @@ TEST(test_verilator__simulators_are_shared_through_the_cache)
     need_verilator();
     struct netlist *nl = netlist_of("exact4u");
     struct dut d = dut_of(nl, true);
-    strbuf_addf(&d.text, "// %p %d\n", (void *)nl, rand());
+    strbuf_addf(&d.text, "// process %ld\n", (long)getpid());
     pool_set_threads(4);
     assert_int_equal(pool_run(4, open_one, &d), AXM_OK);
     pool_set_threads(0);
