@@ -148,6 +148,11 @@ const char *netlist_name(const struct netlist *nl)
     return nl->name;
 }
 
+void netlist_set_name(struct netlist *nl, const char *name)
+{
+    nl->name = keep_name(nl, name);
+}
+
 void netlist_set_origin(struct netlist *nl, const char *command)
 {
     nl->origin = keep_name(nl, command);

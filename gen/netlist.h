@@ -62,6 +62,7 @@ struct netlist;
 struct netlist *netlist_new(const char *name);
 void netlist_free(struct netlist *nl);   /* NULL is fine */
 const char *netlist_name(const struct netlist *nl);
+void netlist_set_name(struct netlist *nl, const char *name);   /* copies name */
 
 /* The command that makes it again, for the first line of emitted files. */
 void netlist_set_origin(struct netlist *nl, const char *command);
