@@ -193,26 +193,48 @@ static void poly_add_small(struct poly *p, const struct small *s, uint64_t facto
         poly_add(p, s->term[i].v, s->term[i].n, factor * (uint64_t)s->term[i].coefficient);
 }
 
+/* The variables of t without v, and with `instead` unless that is 0. */
+static int replaced_monomial(const struct term *t, var v, var instead, var out[MONOMIAL_MAX])
+{
+    var rest[MONOMIAL_MAX];
+    int n = 0;
+    for (int i = 0; i < t->n; i++)
+        if (t->v[i] != v)
+            rest[n++] = t->v[i];
+    return monomial_product(rest, n, &instead, instead != 0, out);
+}
+
+static bool has_variable(const struct term *t, var v)
+{
+    for (int i = 0; i < t->n; i++)
+        if (t->v[i] == v)
+            return true;
+    return false;
+}
+
+/* Adds coefficient * monomial * q. */
+static void poly_add_product(struct poly *p, const var *v, int n, const struct small *q, uint64_t coefficient)
+{
+    var product[MONOMIAL_MAX];
+    for (int i = 0; i < q->n; i++) {
+        int m = monomial_product(v, n, q->term[i].v, q->term[i].n, product);
+        if (m < 0)
+            p->overflow = true;
+        else
+            poly_add(p, product, m, coefficient * (uint64_t)q->term[i].coefficient);
+    }
+}
+
 /* Puts q in the place of v everywhere.  q does not contain v. */
 static void poly_substitute(struct poly *p, var v, const struct small *q)
 {
     for (size_t u = 0; u < p->uses[v].n && !p->failed && !p->overflow; u++) {
-        struct term t = p->term[p->uses[v].term[u]];
-        if (!(t.coefficient & p->mask))
-            continue;
-        p->term[p->uses[v].term[u]].coefficient = 0;
-        var rest[MONOMIAL_MAX], product[MONOMIAL_MAX];
-        int n = 0;
-        for (int i = 0; i < t.n; i++)
-            if (t.v[i] != v)
-                rest[n++] = t.v[i];
-        for (int i = 0; i < q->n; i++) {
-            int m = monomial_product(rest, n, q->term[i].v, q->term[i].n, product);
-            if (m < 0)
-                p->overflow = true;
-            else
-                poly_add(p, product, m, t.coefficient * (uint64_t)q->term[i].coefficient);
-        }
+        uint32_t at = p->uses[v].term[u];
+        struct term t = p->term[at];
+        var rest[MONOMIAL_MAX];
+        p->term[at].coefficient = 0;
+        if (t.coefficient & p->mask)
+            poly_add_product(p, rest, replaced_monomial(&t, v, 0, rest), q, t.coefficient);
     }
 }
 
@@ -653,6 +675,60 @@ out:
     free(reader);
 }
 
+/* The order of backward rewriting: a gate after all its readers, and of those
+ * that are ready the one nearest to the inputs.  Select lines of a multiplexer
+ * are put in before the long adder that it selects, so that terms with two of
+ * them vanish first.  Returns NULL if out of memory; to be freed. */
+static uint32_t *backward_order(const struct circuit *c)
+{
+    size_t n = c->gates, n_ready = 0, done = 0;
+    uint32_t *driver = malloc(c->alias.n * sizeof *driver);   /* gate + 1; 0: none */
+    uint32_t *level = calloc(n + 1, sizeof *level), *readers = calloc(n + 1, sizeof *readers);
+    uint32_t *ready = calloc(n + 1, sizeof *ready), *order = calloc(n + 1, sizeof *order);
+    const var *v;
+    if (!driver || !level || !readers || !ready || !order) {
+        free(order);
+        order = NULL;
+        goto out;
+    }
+    memset(driver, 0, c->alias.n * sizeof *driver);
+    for (size_t g = 0; g < n; g++)
+        for (size_t k = gate_outputs(&c->gate[g], &v), i = 0; i < k; i++)
+            driver[v[i]] = (uint32_t)g + 1;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t g = c->order[i];
+        for (size_t k = gate_inputs(&c->gate[g], &v), j = 0; j < k; j++) {
+            uint32_t d = driver[v[j]];
+            if (!d)
+                continue;
+            readers[d - 1]++;
+            level[g] = level[d - 1] >= level[g] ? level[d - 1] + 1 : level[g];
+        }
+    }
+    for (size_t g = 0; g < n; g++)
+        if (!readers[g])
+            ready[n_ready++] = (uint32_t)g;
+    while (n_ready > 0) {
+        size_t best = 0;
+        for (size_t r = 1; r < n_ready; r++)
+            if (level[ready[r]] < level[ready[best]])
+                best = r;
+        uint32_t g = ready[best];
+        ready[best] = ready[--n_ready];
+        order[done++] = g;
+        for (size_t k = gate_inputs(&c->gate[g], &v), j = 0; j < k; j++)
+            if (driver[v[j]] && --readers[driver[v[j]] - 1] == 0)
+                ready[n_ready++] = driver[v[j]] - 1;
+    }
+    assert(done == n);
+out:
+    free(driver);
+    free(level);
+    free(readers);
+    free(ready);
+    return order;
+}
+
 /* Makes a module flat. */
 static void circuit_init(struct circuit *c, const cJSON *modules, const cJSON *module, bool keep_cells)
 {
@@ -808,22 +884,32 @@ static struct small symmetric_polynomial(const var in[3], int weight_1, int weig
     return s;
 }
 
-/* An adder cell whose outputs stand alone and at weights w and 2w is replaced by
- * the sum of its inputs; else both outputs by their polynomials. */
+/* Where both outputs of an adder cell stand with the same monomial, at weights w and
+ * 2w, the sum of the inputs stands at weight w; elsewhere the outputs'
+ * polynomials are put in. */
 static void rewrite_adder(struct poly *p, const struct gate *g)
 {
-    bool sum_linear, carry_linear;
-    uint64_t sum = poly_linear(p, g->out[0], &sum_linear), carry = poly_linear(p, g->out[1], &carry_linear);
-    if (sum_linear && carry_linear && ((2 * sum - carry) & p->mask) == 0) {
-        struct small inputs = symmetric_polynomial(g->in, 1, 0, 0);
-        poly_clear_linear(p, g->out[0]);
-        poly_clear_linear(p, g->out[1]);
-        poly_add_small(p, &inputs, sum);
-        return;
+    var sum = g->out[0], carry = g->out[1];
+    struct small inputs = symmetric_polynomial(g->in, 1, 0, 0);
+    for (size_t u = 0; u < p->uses[sum].n && !p->failed && !p->overflow; u++) {
+        uint32_t at = p->uses[sum].term[u];
+        struct term t = p->term[at];
+        var m[MONOMIAL_MAX];
+        if (!(t.coefficient & p->mask) || has_variable(&t, carry))
+            continue;
+        size_t slot = poly_slot(p, m, replaced_monomial(&t, sum, carry, m));
+        struct term *twin = p->slot[slot] ? &p->term[p->slot[slot] - 1] : NULL;
+        if ((2 * t.coefficient - (twin ? twin->coefficient : 0)) & p->mask)
+            continue;
+        p->term[at].coefficient = 0;
+        if (twin)
+            twin->coefficient = 0;
+        int n = replaced_monomial(&t, sum, 0, m);
+        poly_add_product(p, m, n, &inputs, t.coefficient);
     }
     struct small s = symmetric_polynomial(g->in, 1, -2, 4), c = symmetric_polynomial(g->in, 0, 1, -2);
-    poly_substitute(p, g->out[0], &s);
-    poly_substitute(p, g->out[1], &c);
+    poly_substitute(p, sum, &s);
+    poly_substitute(p, carry, &c);
 }
 
 /* --- boxes ------------------------------------------------------------------------- */
@@ -1020,8 +1106,10 @@ out:
 static enum axm_status rewrite(struct proof *f)
 {
     enum axm_status st = AXM_OK;
-    for (size_t i = f->c->gates; i-- > 0 && !st && !f->p->failed && !f->p->overflow && !f->out->reason[0];) {
-        const struct gate *g = &f->c->gate[f->c->order[i]];
+    uint32_t *order = backward_order(f->c);
+    f->p->failed |= !order;
+    for (size_t i = 0; i < f->c->gates && !st && !f->p->failed && !f->p->overflow && !f->out->reason[0]; i++) {
+        const struct gate *g = &f->c->gate[order[i]];
         if (g->kind == GATE_BOX) {
             st = rewrite_box(f, g->box);
         } else if (g->kind == GATE_FA || g->kind == GATE_HA) {
@@ -1031,6 +1119,7 @@ static enum axm_status rewrite(struct proof *f)
             poly_substitute(f->p, g->out[0], &s);
         }
     }
+    free(order);
     return st;
 }
 
