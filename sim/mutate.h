@@ -61,8 +61,12 @@ struct mutate_request {
 
 struct mutate_result {
     size_t spec;            /* index into the request's */
-    size_t mutants, caught, equivalent;
-    size_t unexplained;     /* neither; each was reported in one line */
+    size_t mutants;
+    size_t caught;          /* by simulation */
+    size_t by_proof;        /* disproven by ABC only, where the simulators saw a sample (over 24
+                             * address bits, or runtime ports); else that counts as unexplained */
+    size_t equivalent;      /* proven so */
+    size_t unexplained;     /* none of these; each was reported in one line */
     size_t disagreements;   /* caught by one simulator only; each was reported */
     bool exhaustive;
     double seconds;
