@@ -5,6 +5,8 @@
 
 #include "base/file.h"
 #include "base/pool.h"
+#include "cmodel/pairs.h"
+#include "cmodel/vector.h"
 
 /* --- building ----------------------------------------------------------------- */
 
@@ -13,27 +15,21 @@ struct build {
     struct axm_lut *lut;
 };
 
-enum { CHUNK = 4096 };   /* pairs handed to axm_eval_many() at a time */
+enum { ITEM = 4096 };   /* entries of an item of work */
 
-/* Item: one row, all b of one a; rows of few columns would be small, but are few. */
-static enum axm_status build_row(void *ctx, size_t a, int worker)
+static enum axm_status build_item(void *ctx, size_t item, int worker)
 {
-    struct build *x = ctx;
-    uint32_t op_a[CHUNK], op_b[CHUNK];
-    uint64_t product[CHUNK];
-    size_t columns = (size_t)1 << x->lut->width_b;
-    int32_t *row = x->lut->value + a * columns;
+    const struct build *x = ctx;
+    uint32_t a[ITEM], b[ITEM];
+    uint64_t product[ITEM];
+    int width_b = x->lut->width_b, bits = x->lut->width_a + width_b;
+    uint32_t first = (uint32_t)(item * ITEM), n = bits < 12 ? 1u << bits : ITEM;
+    int32_t *value = x->lut->value + first;
     (void)worker;
-    for (size_t i = 0; i < CHUNK; i++)
-        op_a[i] = (uint32_t)a;
-    for (size_t b = 0; b < columns; b += CHUNK) {
-        size_t n = columns - b < CHUNK ? columns - b : CHUNK;
-        for (size_t i = 0; i < n; i++)
-            op_b[i] = (uint32_t)(b + i);
-        axm_eval_many(x->mul, op_a, op_b, product, n);
-        for (size_t i = 0; i < n; i++)
-            row[b + i] = (int32_t)axm_mul_value(x->mul, product[i], axm_mul_width_product(x->mul));
-    }
+    pairs_enumerate(width_b, first, a, b, n);
+    axm_eval_many(x->mul, a, b, product, n);
+    for (uint32_t i = 0; i < n; i++)
+        value[i] = (int32_t)lane_value((uint32_t)product[i], 32 - bits, x->lut->is_signed);
     return AXM_OK;
 }
 
@@ -48,7 +44,7 @@ enum axm_status axm_lut_build(const struct axm_mul *m, struct axm_lut *out)
     if (!l.value)
         return fail(AXM_ENV, "%s: out of memory for a table of 2^%d entries", axm_mul_name(m), bits);
     struct build x = { m, &l };
-    enum axm_status st = pool_run((size_t)1 << l.width_a, build_row, &x);
+    enum axm_status st = pool_run(((size_t)1 << bits) / ITEM + (bits < 12), build_item, &x);
     if (st == AXM_OK)
         *out = l;
     else
@@ -108,29 +104,47 @@ static void write_identifier(const char *name, FILE *f)
     if (*name >= '0' && *name <= '9')
         putc('_', f);
     for (; *name; name++)
-        putc((*name >= '0' && *name <= '9') || (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z')
-                 ? *name : '_', f);
+        putc((*name >= '0' && *name <= '9') || (*name >= 'a' && *name <= 'z') ||
+             (*name >= 'A' && *name <= 'Z') ? *name : '_', f);
+}
+
+/* The same within a comment: nothing that ends it, or its line. */
+static void write_in_comment(const char *name, FILE *f)
+{
+    for (const char *c = name; *c; c++)
+        putc(*c < ' ' || *c > '~' || (*c == '/' && c > name && c[-1] == '*') ? '?' : *c, f);
 }
 
 static void write_header(const struct axm_lut *l, const char *name, enum axm_lut_index index, FILE *f)
 {
-    fprintf(f, "/* Table of %s: made by \"axmul lut %s\"; do not edit.\n *\n", name, name);
+    unsigned long rows = 1UL << l->width_a, columns = 1UL << l->width_b;
+    fputs("/* Products of ", f);
+    write_in_comment(name, f);
+    fputs(": made by \"axmul lut ", f);
+    write_in_comment(name, f);
+    fprintf(f, "%s\"; do not edit.\n *\n * %d x %d bits, %s.  ",
+            index == AXM_INDEX_BITS ? " --index bits" : "", l->width_a, l->width_b,
+            l->is_signed ? "signed" : "unsigned");
     if (l->is_signed && index == AXM_INDEX_VALUES)
-        fprintf(f, " * The product of a and b stands at [a + %lu][b + %lu]. */\n", 1UL << (l->width_a - 1),
-                1UL << (l->width_b - 1));
+        fprintf(f, "The product of a and b stands at [a + %lu][b + %lu]. */\n", rows / 2, columns / 2);
     else
-        fprintf(f, " * The product of a and b stands at [a][b]%s. */\n",
+        fprintf(f, "The product of a and b stands at [a][b]%s. */\n",
                 l->is_signed ? ", a and b as bit patterns" : "");
-    fprintf(f, "#include <stdint.h>\n\nstatic const %sint%d_t ", l->is_signed ? "" : "u", 8 * element_bytes(l));
+    fputs("#ifndef AXMUL_", f);
     write_identifier(name, f);
-    fprintf(f, "_lut[%lu][%lu] = {\n", 1UL << l->width_a, 1UL << l->width_b);
-    for (uint32_t r = 0; r < 1u << l->width_a; r++) {
+    fputs("_LUT_H\n#define AXMUL_", f);
+    write_identifier(name, f);
+    fprintf(f, "_LUT_H\n\n#include <stdint.h>\n\nstatic const %sint%d_t ", l->is_signed ? "" : "u",
+            8 * element_bytes(l));
+    write_identifier(name, f);
+    fprintf(f, "_lut[%lu][%lu] = {\n", rows, columns);
+    for (uint32_t r = 0; r < rows; r++) {
         fputs("    {", f);
-        for (uint32_t c = 0; c < 1u << l->width_b; c++)
-            fprintf(f, "%s%d,", c % 12 ? " " : c ? "\n     " : " ", entry(l, index, r, c));
+        for (uint32_t c = 0; c < columns; c++)
+            fprintf(f, "%s%d,", c && c % 12 == 0 ? "\n     " : " ", entry(l, index, r, c));
         fputs(" },\n", f);
     }
-    fputs("};\n", f);
+    fputs("};\n\n#endif\n", f);
 }
 
 enum axm_status axm_lut_write(const struct axm_lut *l, const char *name, const char *path,

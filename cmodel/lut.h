@@ -35,14 +35,16 @@ enum axm_lut_index {
     AXM_INDEX_BITS,     /* by bit pattern (0, 1, ..., 127, -128, ..., -1) */
 };
 
-/* Writes the table, rows a, columns b: .npy and .bin as little-endian int16
- * (uint16 if unsigned), int32 (uint32) if the product has more than 16 bits; a C header with an array
- * and its documentation.  Atomic; "-" is standard output. */
+/* Writes the table, rows a, columns b: .npy (format 1.0) and .bin as
+ * little-endian int16 (uint16 if unsigned), 32 bits wide if the product has
+ * more than 16; a C header with an array NAME_lut[2^width_a][2^width_b] of the
+ * same type and its documentation.  Atomic; "-" is standard output. */
 enum axm_status axm_lut_write(const struct axm_lut *l, const char *name, const char *path,
                               enum axm_lut_format format,
                               enum axm_lut_index index) AXM_MUST_CHECK;
 
-/* Reads the FILE[:OPTION]... part of a lut: spec (see axm_mul_open). */
+/* Reads the FILE[:OPTION]... part of a lut: spec (see axm_mul_open).  A message
+ * names every option that is missing, and the first entry that does not fit. */
 enum axm_status axm_lut_read(const char *file_and_options, struct axm_lut *out) AXM_MUST_CHECK;
 
 /* The parsers behind it, on bytes in memory; the fuzzing targets. */

@@ -15,7 +15,12 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)   /* all else in the library is hidden */
 
-/* A figure with the half-width of its 95 % confidence interval; 0 if exhaustive. */
+/* A figure with the half-width of its 95 % confidence interval; 0 if exhaustive.
+ * Normal approximation: 1.96 standard deviations of the sample over the root
+ * of its size (MRE: of its pairs with exact != 0).  It is too narrow where rare
+ * pairs decide, as in the MRE of a multiplier that errs at small products.  EP
+ * is a proportion: the farther end of Wilson's interval (1927), which is not 0
+ * even if no error was seen. */
 struct axm_figure {
     double value, ci95;
 };
@@ -33,8 +38,9 @@ struct axm_metrics {
     struct axm_figure mre_percent;  /* 100 * mean |e| / |exact| over the pairs with exact != 0 */
     double wce;                 /* max |e|; of a sample: the largest seen, a lower bound */
     double wce_percent;         /* 100 WCE / 2^w */
-    double wcre_percent;        /* 100 * max |e| / |exact|, exact != 0 */
-    uint64_t wce_a, wce_b;      /* a pair (bit patterns) with |e| = WCE: the lowest a, then b */
+    double wcre_percent;        /* 100 * max |e| / |exact|, exact != 0; of a sample: the largest seen */
+    uint64_t wce_a, wce_b;      /* a pair (bit patterns) with |e| = WCE: the lowest a, then b; of a
+                                 * sample: the first met */
     uint64_t zero_pairs;        /* pairs with exact = 0 */
     uint64_t zero_errors;       /* of these, with e != 0 (MRE cannot see them) */
     double entropy_bits;        /* of the output, base 2; NaN if not computed */
@@ -53,11 +59,17 @@ struct axm_metrics_opts {
 
 /* Exhaustive on all threads up to 2^32 pairs, sampled above (entropy is then
  * NaN: a plug-in estimate would be biased by more than it is worth).  The
- * result does not depend on the number of threads.  Shows progress. */
+ * result does not depend on the number of threads.  Shows progress; AXM_STOPPED
+ * if interrupted.
+ *
+ * Sample number i is the word i mod 2^18 of random stream i / 2^18 of the seed:
+ * its low bits are a, those from bit 32 are b.  o may be NULL: all defaults. */
 enum axm_status axm_metrics_compute(const struct axm_mul *m, const struct axm_metrics_opts *o,
                                     struct axm_metrics *out) AXM_MUST_CHECK;
 
-/* Output entropy in bits over all operand pairs, up to 2^32. */
+/* Output entropy in bits over all operand pairs, at most 2^32 (AXM_USAGE above).
+ * Takes as many bytes as there are outputs, 1 GiB at most, and 1 MiB a thread.
+ * From a table: NaN if out of memory. */
 enum axm_status axm_entropy(const struct axm_mul *m, double *bits) AXM_MUST_CHECK;
 double axm_entropy_from_lut(const struct axm_lut *l);
 

@@ -18,15 +18,18 @@ struct axm_lut;
 
 /* Opens by spec.  Close with axm_mul_close().
  *
- * lut:FILE[:OPTION]...   A .npy of int8/16/32 or uint8/16/32, two-dimensional,
- *     2^n x 2^m, C or Fortran order; or raw little-endian (any other ending).
- *     Nothing is guessed; required options:
+ * lut:FILE[:OPTION]...   A .npy of int8/16/32 or uint8/16/32 in either byte
+ *     order, two-dimensional, 2^n x 2^m, C or Fortran order; or raw
+ *     little-endian, row after row (any other ending).  Nothing is guessed;
+ *     required options, in any order, each once:
  *       s | u           the operands are signed | unsigned
  *       ab | ba         the first index is a | b
- *       values | bits   signed only: index 0 is the lowest value | bit pattern 0
+ *       values | bits   if signed: index 0 is the lowest value | bit pattern 0
  *       i16 u16 i32     raw only: the element type
- *       NxM             raw only: operand widths in bits (8x8)
- *     Entries must fit the product's n+m bits.  At most 24 address bits.
+ *       NxM             raw only: bits of a x bits of b (8x8)
+ *     Entries are values, not patterns, and must fit the product's n+m bits.
+ *     At most 24 address bits.  Options are read from the right as long as
+ *     they are options: FILE may hold colons, but not end in ":s" or the like.
  * verilog:FILE[:TOP][:OPTION]...  s | u required; a=NAME b=NAME o=NAME name the
  *     ports (default: A,B,O; a,b,y; a_i,b_i,p_o).  Needs a loader, see below. */
 enum axm_status axm_mul_open(const char *spec, struct axm_mul **out) AXM_MUST_CHECK;
