@@ -20,8 +20,8 @@ static const char flags_text[] = "verilator -O3 --flatten; layout 1";
 
 /* What costs least in all.  64 TOSAM 8x8 circuits take 0.5 s to compile and 0.2 s
  * to run over all pairs at -O0, 1.7 and 0.2 s at -O1; one 12x12 multiplier 0.4
- * and 6.2 s at -O0, 0.5 and 1.4 s at -O1.  -O2 and -march=native compile longer than they save;
- * g++ is slower in both.  Verilator itself takes 0.5 to 2 s for 64. */
+ * and 6.2 s at -O0, 0.5 and 1.4 s at -O1.  -O2 and -march=native compile longer
+ * than they save; g++ is slower in both.  Verilator itself takes 0.5 to 2 s for 64. */
 enum { QUICK_BITS = 18 };
 
 static const char *optimization(const struct dut *d)
@@ -223,7 +223,8 @@ static enum axm_status build(const struct dut *d, const struct strbuf *verilog, 
         goto out;
     const char *const verilate[] = {
         "verilator", "--cc", "+1364-2005ext+v", "-O3", "--flatten", "--x-assign", "fast", "--no-timing",
-        "-Wno-fatal", "-Wno-lint", "-Wno-style", "--top-module", "axm_top", "--Mdir", "obj", "axm_top.sv", duts, NULL };
+        "-Wno-fatal", "-Wno-lint", "-Wno-style",
+        "--top-module", "axm_top", "--Mdir", "obj", "axm_top.sv", duts, NULL };
     if ((st = proc_run(verilate, &(struct proc_opts){ .dir = dir.s })))
         goto out;
     strbuf_addf(&obj, "%s/obj", dir.s);
