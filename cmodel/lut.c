@@ -108,11 +108,14 @@ static void write_identifier(const char *name, FILE *f)
              (*name >= 'A' && *name <= 'Z') ? *name : '_', f);
 }
 
-/* The same within a comment: nothing that ends it, or its line. */
+/* The same within a comment: nothing that ends it, opens another or ends its line. */
 static void write_in_comment(const char *name, FILE *f)
 {
-    for (const char *c = name; *c; c++)
-        putc(*c < ' ' || *c > '~' || (*c == '/' && c > name && c[-1] == '*') ? '?' : *c, f);
+    char before = ' ';
+    for (; *name; before = *name++) {
+        bool marker = (before == '*' && *name == '/') || (before == '/' && *name == '*');
+        putc(*name < ' ' || *name > '~' || marker ? '?' : *name, f);
+    }
 }
 
 static void write_header(const struct axm_lut *l, const char *name, enum axm_lut_index index, FILE *f)
