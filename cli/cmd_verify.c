@@ -227,7 +227,7 @@ static enum axm_status verify_and_print(const struct cli_args *args, const struc
         enum axm_status printed = table_print(o.table, stdout, args->format);
         if (!st)
             st = printed;
-        note("%zu specs, %zu results, %zu with mismatches%s; seed %" PRIu64 "; %.1f s", q->n, o.results,
+        note("circuits: %zu, results: %zu, with mismatches: %zu%s; seed %" PRIu64 "; %.1f s", q->n, o.results,
              o.differ, st == AXM_STOPPED ? " (interrupted)" : "", q->seed, seconds);
     }
     table_free(o.table);
