@@ -33,7 +33,7 @@ static const char help[] =
     "\n"
     "Every operand pair is tried up to 16x16 by bitslice (2^32 pairs: some seconds),\n"
     "12x12 by Verilator and 10x10 by Icarus; with --exhaustive up to 16x16 by Verilator\n"
-    "(many minutes a circuit) and 12x12 by Icarus (a minute). Beyond that each tries\n"
+    "(many minutes a circuit) and 12x12 by Icarus (minutes). Beyond that each tries\n"
     "all pairs of corner operands (0, 1, extremes, powers of two and their neighbours,\n"
     "patterns) and seeded random pairs; such rows say \"sample\". Where no simulator\n"
     "can try all, above 32 operand bits, a formal proof is added unless --sim is given\n"

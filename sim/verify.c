@@ -400,8 +400,6 @@ static enum axm_status run_job(void *ctx, size_t item, int worker)
     if (j->complete)
         return AXM_OK;
     enum axm_status st = j->backend == VERIFY_FORMAL ? prove(b, j) : simulate(b, j);
-    if (st == AXM_ENV && progress_stop_requested())
-        return AXM_STOPPED;   /* the terminal interrupts the tools with us */
     if (st)
         return st;
     j->complete = true;
