@@ -1088,7 +1088,7 @@ static enum axm_status rewrite_box(struct proof *f, const struct box *box)
     f->out->boxes++;
     for (size_t o = 0; o < box->out.n; o++)
         poly_clear_linear(p, box->out.bit[o]);
-    poly_add(p, NULL, 0, l.base);
+    poly_add(p, (const var[]){ 0 }, 0, l.base);
     for (size_t j = 0; j < box->in.n; j++) {
         struct small in = { 0 };
         small_add(&in, 1, 1, &box->in.bit[j]);
