@@ -242,8 +242,8 @@ static void check_header(const char *spec, const char *name, enum axm_lut_index 
     struct strbuf source = { 0 };
     assert_int_equal(axm_lut_write(&l, name, path, AXM_LUT_HEADER, index), AXM_OK);
     /* Twice: it guards itself. */
-    strbuf_addf(&source, "#include \"table.h\"\n#include \"table.h\"\nint main(void)\n{\n%s    return 0;\n}\n",
-                program);
+    strbuf_adds(&source, "#include \"table.h\"\n#include \"table.h\"\nint main(void)\n{\n");
+    strbuf_addf(&source, "%s    return 0;\n}\n", program);
     strcpy(strrchr(scratch.path, '/'), "/main.c");
     assert_int_equal(file_write(scratch.path, source.s, source.len), AXM_OK);
     const char *const compile[] = { "gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "main.c",
