@@ -51,7 +51,7 @@ struct child_error {
 /* The child's side of fork(); does not return. */
 static void become(const char *const argv[], const char *dir, int out, int err, int report)
 {
-    int null = open("/dev/null", O_RDONLY);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);   /* dup2() clears that */
     setpgid(0, 0);
     if (null >= 0)
         dup2(null, 0);
