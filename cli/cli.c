@@ -13,7 +13,7 @@
 const struct cli_option cli_common_options[] = {
     { "threads", 0, "N", "threads to use (default: one per core)" },
     { "seed", 0, "N", "seed of everything random (default 1)" },
-    { "format", 0, "FORMAT", "text, csv or json, where a table is printed" },
+    { "format", 0, "text|csv|json", "how tables are printed: for people, or for programs (default text)" },
     { "quiet", 'q', NULL, "no progress and no notes on standard error" },
     { "verbose", 'v', NULL, "more notes" },
     { "help", 'h', NULL, "this help" },
@@ -72,12 +72,12 @@ static enum axm_status unknown_option(const struct cli_command *c, const char *t
     for (const struct cli_option *o = cli_common_options; o->name; o++)
         nearer(typed, o->name, &best, &d);
     if (best)
-        return fail(AXM_USAGE, "%s: no option --%s; did you mean --%s? See axmul help %s", c->name, typed, best,
-                    c->name);
+        return fail(AXM_USAGE, "%s: no option --%s; did you mean --%s? See axmul help %s", c->name, typed,
+                    best, c->name);
     return fail(AXM_USAGE, "%s: no option --%s; see axmul help %s", c->name, typed, c->name);
 }
 
-static enum axm_status unknown_command(const char *typed)
+enum axm_status cli_unknown_command(const char *typed)
 {
     const char *best = NULL;
     int d = 4;
@@ -90,12 +90,38 @@ static enum axm_status unknown_command(const char *typed)
 
 /* --- option values --------------------------------------------------------------- */
 
+/* By its letter, or if that is 0 by its name of len bytes; -1 if there is none. */
 static int option_index(const struct cli_option *options, const char *name, size_t len, char letter)
 {
-    for (int i = 0; options && options[i].name; i++)
-        if (letter ? options[i].letter == letter : strlen(options[i].name) == len && !memcmp(options[i].name, name, len))
+    for (int i = 0; options && options[i].name; i++) {
+        const struct cli_option *o = &options[i];
+        if (letter ? o->letter == letter : strlen(o->name) == len && !memcmp(o->name, name, len))
             return i;
+    }
     return -1;
+}
+
+int cli_word(const char *words, const char *word)
+{
+    size_t len = strlen(word), n = 0;
+    for (int i = 0; *words; i++, words += n + (words[n] == '|')) {
+        n = strcspn(words, "|");
+        if (n == len && !memcmp(words, word, n))
+            return i;
+    }
+    return -1;
+}
+
+const char *cli_words_text(const char *words, char text[CLI_WORDS_TEXT])
+{
+    char *at = text;
+    for (const char *next; *words; words = next) {
+        size_t n = strcspn(words, "|");
+        next = words + n + (words[n] == '|');
+        assert(at + n + 5 < text + CLI_WORDS_TEXT);
+        at += sprintf(at, "%.*s%s", (int)n, words, !*next ? "" : strchr(next, '|') ? ", " : " or ");
+    }
+    return text;
 }
 
 const char *cli_get(const struct cli_args *a, const char *name)
@@ -103,6 +129,16 @@ const char *cli_get(const struct cli_args *a, const char *name)
     int i = option_index(a->command->options, name, strlen(name), 0);
     assert(i >= 0);
     return a->value[i];
+}
+
+const char *cli_get_nth(const struct cli_args *a, const char *name, int n)
+{
+    int i = option_index(a->command->options, name, strlen(name), 0);
+    assert(i >= 0);
+    for (int k = 0; k < a->n_given; k++)
+        if (a->given[k].option == i && n-- == 0)
+            return a->given[k].value;
+    return NULL;
 }
 
 bool cli_flag(const struct cli_args *a, const char *name)
@@ -116,7 +152,8 @@ static enum axm_status parse_int(const char *text, const char *name, int64_t lo,
     errno = 0;
     long long v = strtoll(text, &end, 0);
     if (end == text || *end || errno || v < lo || v > hi)
-        return fail(AXM_USAGE, "--%s must be an integer %lld..%lld, got \"%s\"", name, (long long)lo, (long long)hi, text);
+        return fail(AXM_USAGE, "--%s must be an integer %lld..%lld, got \"%s\"", name, (long long)lo,
+                    (long long)hi, text);
     *out = v;
     return AXM_OK;
 }
@@ -149,17 +186,10 @@ static enum axm_status take_common(struct cli_args *a, int which, const char *va
         }
         return st;
     case COMMON_FORMAT:
-        if (!strcmp(value, "text"))
-            a->format = CLI_TEXT;
-        else if (!strcmp(value, "csv"))
-            a->format = CLI_CSV;
-        else if (!strcmp(value, "json"))
-            a->format = CLI_JSON;
-        else
-            return fail(AXM_USAGE, "--format must be text, csv or json, got \"%s\"", value);
-        return a->command->prints_table
-                   ? AXM_OK
-                   : fail(AXM_USAGE, "%s: prints no table, so --format has no meaning", a->command->name);
+        a->format = (enum cli_format)cli_word(cli_common_options[COMMON_FORMAT].arg, value);
+        if (!a->command->prints_table)
+            return fail(AXM_USAGE, "%s: prints no table, so --format has no meaning", a->command->name);
+        break;
     case COMMON_QUIET:
         a->verbosity = -1;
         break;
@@ -170,6 +200,12 @@ static enum axm_status take_common(struct cli_args *a, int which, const char *va
         *help = true;
     }
     return AXM_OK;
+}
+
+static bool repeats(const struct cli_option *o)
+{
+    size_t len = o->arg ? strlen(o->arg) : 0;
+    return len > 3 && !strcmp(o->arg + len - 3, "...");
 }
 
 /* argv[*i] is an option; takes its argument too. */
@@ -191,6 +227,7 @@ static enum axm_status take_option(struct cli_args *a, int argc, char **argv, in
     }
     const struct cli_option *o = own >= 0 ? &a->command->options[own] : &cli_common_options[common];
     const char *value = "";
+    char words[CLI_WORDS_TEXT];
     if (o->arg) {
         if (equals)
             value = equals + 1;
@@ -200,14 +237,18 @@ static enum axm_status take_option(struct cli_args *a, int argc, char **argv, in
             value = argv[++*i];
         else
             return fail(AXM_USAGE, "%s: --%s needs an argument %s", a->command->name, o->name, o->arg);
+        if (cli_is_words(o->arg) && cli_word(o->arg, value) < 0)
+            return fail(AXM_USAGE, "--%s must be %s, got \"%s\"", o->name, cli_words_text(o->arg, words),
+                        value);
     } else if (equals || (!is_long && name[1])) {
         return fail(AXM_USAGE, "%s: --%s takes no argument", a->command->name, o->name);
     }
     if (own < 0)
         return take_common(a, common, value, help);
-    if (a->value[own])
+    if (a->value[own] && !repeats(o))
         return fail(AXM_USAGE, "%s: --%s given twice", a->command->name, o->name);
     a->value[own] = value;
+    a->given[a->n_given++] = (struct cli_given){ .option = own, .value = value };
     return AXM_OK;
 }
 
@@ -239,12 +280,23 @@ static enum axm_status parse(struct cli_args *a, int argc, char **argv, bool *he
     return AXM_OK;
 }
 
+/* What was printed must have arrived.  A reader that has seen enough is no error. */
+enum axm_status cli_flush(FILE *f)
+{
+    errno = 0;
+    if (!fflush(f) && !ferror(f))
+        return AXM_OK;
+    int error = errno ? errno : EIO;   /* an earlier write failed: its reason is gone */
+    clearerr(f);
+    return error == EPIPE ? AXM_OK : fail(AXM_ENV, "standard output: %s", strerror(error));
+}
+
 /* Options before the command: those common to all. */
 static enum axm_status global_option(const char *text)
 {
     if (!strcmp(text, "--version")) {
         puts("axmul " AXM_VERSION);
-        return AXM_OK;
+        return cli_flush(stdout);
     }
     if (!strcmp(text, "--help") || !strcmp(text, "-h"))
         return cli_print_overview(stdout);
@@ -263,18 +315,22 @@ int cli_main(int argc, char **argv)
         return (int)global_option(argv[1]);
     a.command = cli_find(argv[1]);
     if (!a.command)
-        return (int)unknown_command(argv[1]);
+        return (int)cli_unknown_command(argv[1]);
     a.operand = calloc((size_t)argc, sizeof *a.operand);
-    if (!a.operand)
+    a.given = calloc((size_t)argc, sizeof *a.given);
+    if (!a.operand || !a.given) {
+        free(a.operand);
+        free(a.given);
         return (int)fail(AXM_ENV, "out of memory");
+    }
     enum axm_status st = parse(&a, argc - 2, argv + 2, &help);
     note_set_level(a.verbosity);
     if (st == AXM_OK)
         st = help ? cli_print_help(a.command, stdout) : a.command->run(&a);
     free(a.operand);
-    /* What was printed must have arrived: a full disk behind a pipe is an error, too. */
-    if (st == AXM_OK && (fflush(stdout) || ferror(stdout)))
-        st = errno == EPIPE ? AXM_OK : fail(AXM_ENV, "standard output: %s", strerror(errno));
+    enum axm_status written = cli_flush(stdout);
+    if (st == AXM_OK)
+        st = written;
     if (st == AXM_STOPPED)
         note("stopped");
     return (int)st;

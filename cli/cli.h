@@ -13,7 +13,8 @@
 struct cli_option {
     const char *name;
     char letter;              /* short form, 0 if none */
-    const char *arg;          /* what its argument is called; NULL: a flag */
+    const char *arg;          /* NULL: a flag.  Capitals: what its argument is called ("FILE|DIR");
+                               * small letters: the words it may be ("csv|json"), which completion offers */
     const char *help;
 };
 
@@ -23,7 +24,7 @@ struct cli_args;
 
 struct cli_command {
     const char *name;
-    const char *synopsis;     /* "SPEC... [-o FILE|DIR]" */
+    const char *synopsis;     /* "SPEC... [-o FILE|DIR]"; small letters as in cli_option.arg */
     const char *brief;        /* one line */
     const char *help;         /* paragraphs and examples, for help and the man page */
     bool prints_table;        /* takes --format */
@@ -38,9 +39,16 @@ extern const struct cli_command *const cli_commands[];
 
 enum cli_format { CLI_TEXT, CLI_CSV, CLI_JSON };
 
+struct cli_given {
+    int option;               /* index into options */
+    const char *value;
+};
+
 struct cli_args {
     const struct cli_command *command;
     const char *value[CLI_OPTIONS_MAX];   /* by index into options; NULL not given, "" a flag given */
+    int n_given;
+    struct cli_given *given;              /* in order, for options that may be repeated */
     int n_operands;
     char **operand;
     enum cli_format format;
@@ -52,6 +60,9 @@ struct cli_args {
 /* Value of option `name` of this command, NULL if not given; asserts that the
  * command has it. */
 const char *cli_get(const struct cli_args *a, const char *name);
+/* The n-th value (from 0) of an option that may be given several times: its
+ * arg ends in "..."; NULL beyond the last. */
+const char *cli_get_nth(const struct cli_args *a, const char *name, int n);
 bool cli_flag(const struct cli_args *a, const char *name);
 /* Integer option within lo..hi; fallback when not given; AXM_USAGE and one
  * line otherwise. */
@@ -64,17 +75,22 @@ struct table_column {
     const char *key;          /* CSV header and JSON key: lower_case_with_unit */
     const char *title;        /* text header; NULL: key */
     enum cell_type type;
-    int digits;               /* REAL: significant digits in text; CSV and JSON print all 17 */
+    int digits;               /* REAL in text: significant digits, or if negative so many decimals;
+                               * CSV and JSON print what reads back as the same double */
 };
 struct table;
 struct table *table_new(const struct table_column *columns, int n);
-void table_text(struct table *t, const char *s);      /* next cell; a full row begins the next */
+void table_text(struct table *t, const char *s);      /* next cell; a full row begins the next; NULL: none */
 void table_int(struct table *t, int64_t v);
 void table_uint(struct table *t, uint64_t v);
-void table_real(struct table *t, double v);           /* NaN prints as "-", "", null */
+void table_real(struct table *t, double v);           /* NaN: none; prints as "-", "", null */
 /* Prints all rows; AXM_ENV if standard output fails. */
 enum axm_status table_print(const struct table *t, FILE *f, enum cli_format format) AXM_MUST_CHECK;
 void table_free(struct table *t);
+
+/* Flushes what was printed; AXM_ENV and one line if it did not arrive.  A pipe
+ * whose reader has gone is no error. */
+enum axm_status cli_flush(FILE *f) AXM_MUST_CHECK;
 
 int cli_main(int argc, char **argv);
 

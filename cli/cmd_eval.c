@@ -3,8 +3,9 @@
 #include "cli/common.h"
 
 static const char help[] =
-    "Prints the product of A and B. Operands are decimal or 0x hexadecimal, negative\n"
-    "where the multiplier is signed. --verbose adds the exact product and the error.\n"
+    "Prints the product of A and B. Operands are decimal, negative where the\n"
+    "multiplier is signed, or 0x and hexadecimal: the bits (0xf9 is -7 in 8 bits).\n"
+    "--verbose adds the exact product and the error.\n"
     "\n"
     "  axmul eval scdm8s_x5_y2 -7 100\n"
     "  axmul eval drum16u_k6 0xffff 3 --verbose\n"

@@ -1,14 +1,16 @@
-#include <string.h>
+#include <stdlib.h>
 
-#include "base/strbuf.h"
 #include "base/file.h"
+#include "base/strbuf.h"
 #include "cli/common.h"
 #include "gen/circuit.h"
 #include "gen/reference.h"
 
+#define FORMATS "v|blif|aig|dot|c"   /* in the order of enum axm_circuit_format */
+
 static const struct cli_option options[] = {
     { "output", 'o', "FILE|DIR", "where it goes (default: standard output); the ending says the format" },
-    { "as", 0, "FORMAT", "v, blif, aig, dot or c: the format in a directory or on standard output (default v)" },
+    { "as", 0, FORMATS, "the format, where no file name ending says it (default v)" },
     { "flat", 0, NULL, "Verilog: one module, adders as expressions" },
     { "pipeline", 0, "N", "N balanced pipeline stages (0..64)" },
     { "register-inputs", 0, NULL, "a register on every input bit" },
@@ -39,43 +41,60 @@ static enum axm_status write_behavioural(const struct axm_spec *s, const char *p
     return st;
 }
 
-static enum axm_status write_one(const struct cli_args *args, const struct axm_circuit_opts *o, const char *operand)
+struct job {
+    struct cli_output output;
+    struct axm_circuit_opts opts;
+    bool behavioural;
+};
+
+static enum axm_status write_one(const struct job *j, const struct axm_spec *s)
 {
-    const char *output = cli_get(args, "output"), *as = cli_get(args, "as");
-    char name[AXM_SPEC_MAX], path[4096];
-    struct axm_spec s;
-    if (!strncmp(operand, "lut:", 4) || !strncmp(operand, "verilog:", 8))
-        return fail(AXM_USAGE, "%s: a table or somebody else's circuit has no netlist of ours to write", operand);
-    enum axm_status st = axm_spec_parse(operand, &s);
+    char name[AXM_SPEC_MAX], path[CLI_PATH_MAX];
+    const struct axm_circuit_opts *o = &j->opts;
+    int format;
+    axm_spec_print_circuit(s, name);
+    enum axm_status st = cli_output_path(&j->output, name, path, &format);
     if (st != AXM_OK)
         return st;
-    axm_spec_print_circuit(&s, name);
-    st = cli_output_path(output ? output : "-", name, as ? as : "v", output ? args->n_operands : 1, path, sizeof path);
-    if (st != AXM_OK)
-        return st;
-    const char *ending = as ? as : strcmp(path, "-") ? cli_ending(path) : "v";
-    int format = axm_circuit_format_of(ending);
-    if (format < 0)
-        return fail(AXM_USAGE, "gen: formats are v, blif, aig, dot and c, got \"%s\"", ending);
-    if (!cli_flag(args, "behavioural"))
-        return axm_circuit_write(&s, (enum axm_circuit_format)format, o, path);
-    if (format != AXM_CIRCUIT_VERILOG || o->flat || o->pipeline_stages || o->register_inputs || o->register_outputs)
+    if (!j->behavioural)
+        return axm_circuit_write(s, (enum axm_circuit_format)format, o, path);
+    if (format != AXM_CIRCUIT_VERILOG || o->flat || o->pipeline_stages || o->register_inputs ||
+        o->register_outputs)
         return fail(AXM_USAGE, "gen: --behavioural writes combinational Verilog and takes no other options");
-    return write_behavioural(&s, path);
+    return write_behavioural(s, path);
+}
+
+static enum axm_status parse_one(const char *text, struct axm_spec *out)
+{
+    if (cli_is_foreign(text))
+        return fail(AXM_USAGE, "%s: a table or somebody else's circuit has no netlist of ours to write",
+                    text);
+    return axm_spec_parse(text, out);
 }
 
 static enum axm_status run(const struct cli_args *args)
 {
     int64_t stages;
-    struct axm_circuit_opts o = {
-        .flat = cli_flag(args, "flat"),
-        .register_inputs = cli_flag(args, "register-inputs"),
-        .register_outputs = cli_flag(args, "register-outputs"),
-    };
     enum axm_status st = cli_get_int(args, "pipeline", 0, 64, 0, &stages);
-    o.pipeline_stages = (int)stages;
+    if (st != AXM_OK)
+        return st;
+    struct job j = {
+        .output = { .o = cli_get(args, "output"), .as = cli_get(args, "as"), .formats = FORMATS,
+                    .results = args->n_operands },
+        .opts = { .flat = cli_flag(args, "flat"), .register_inputs = cli_flag(args, "register-inputs"),
+                  .register_outputs = cli_flag(args, "register-outputs"), .pipeline_stages = (int)stages },
+        .behavioural = cli_flag(args, "behavioural"),
+    };
+    if (!j.output.o)
+        j.output.o = "-";
+    struct axm_spec *spec = calloc((size_t)args->n_operands, sizeof *spec);
+    if (!spec)
+        return fail(AXM_ENV, "gen: out of memory");
     for (int i = 0; i < args->n_operands && st == AXM_OK; i++)
-        st = write_one(args, &o, args->operand[i]);
+        st = parse_one(args->operand[i], &spec[i]);
+    for (int i = 0; i < args->n_operands && st == AXM_OK; i++)
+        st = write_one(&j, &spec[i]);
+    free(spec);
     return st;
 }
 

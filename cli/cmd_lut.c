@@ -3,10 +3,12 @@
 #include "cli/common.h"
 #include "cmodel/lut.h"
 
+#define FORMATS "npy|bin|h"   /* in the order of enum axm_lut_format */
+
 static const struct cli_option options[] = {
     { "output", 'o', "FILE|DIR", "where the table goes; its ending says the format; - is standard output" },
-    { "as", 0, "FORMAT", "npy, bin or h: the format in a directory or on standard output (default npy)" },
-    { "index", 0, "ORDER", "values: by ascending operand value (default); bits: by bit pattern" },
+    { "as", 0, FORMATS, "the format, where no file name ending says it (default npy)" },
+    { "index", 0, "values|bits", "rows and columns by ascending operand value (default) or by bit pattern" },
     { 0 },
 };
 
@@ -19,40 +21,23 @@ static const char help[] =
     "  axmul lut scdm8s_x5_y2 -o table.npy\n"
     "  axmul lut SCDM8_41 SCDM8_42 -o tables/ --as bin\n";
 
-static const char *const formats[] = { [AXM_LUT_NPY] = "npy", [AXM_LUT_BIN] = "bin", [AXM_LUT_HEADER] = "h" };
-
 struct job {
-    const struct cli_args *args;
-    const char *output;
-    const char *as;              /* NULL: by the ending */
+    struct cli_output output;
     enum axm_lut_index index;
 };
-
-static enum axm_status format_of(const char *name, enum axm_lut_format *out)
-{
-    for (int f = 0; f < 3; f++)
-        if (!strcmp(name, formats[f])) {
-            *out = (enum axm_lut_format)f;
-            return AXM_OK;
-        }
-    return fail(AXM_USAGE, "lut: formats are npy, bin and h, got \"%s\"", name);
-}
 
 static enum axm_status write_one(void *ctx, const struct axm_mul *m)
 {
     struct job *j = ctx;
-    char path[4096];
+    char path[CLI_PATH_MAX];
     struct axm_lut l;
-    enum axm_lut_format format = AXM_LUT_NPY;
-    enum axm_status st = cli_output_path(j->output, axm_mul_name(m), j->as ? j->as : "npy", j->args->n_operands, path,
-                                         sizeof path);
-    if (st == AXM_OK)
-        st = format_of(j->as ? j->as : strcmp(path, "-") ? cli_ending(path) : "npy", &format);
+    int format;
+    enum axm_status st = cli_output_path(&j->output, axm_mul_name(m), path, &format);
     if (st == AXM_OK)
         st = axm_lut_build(m, &l);
     if (st != AXM_OK)
         return st;
-    st = axm_lut_write(&l, axm_mul_name(m), path, format, j->index);
+    st = axm_lut_write(&l, axm_mul_name(m), path, (enum axm_lut_format)format, j->index);
     axm_lut_release(&l);
     return st;
 }
@@ -60,12 +45,13 @@ static enum axm_status write_one(void *ctx, const struct axm_mul *m)
 static enum axm_status run(const struct cli_args *args)
 {
     const char *index = cli_get(args, "index");
-    struct job j = { .args = args, .output = cli_get(args, "output"), .as = cli_get(args, "as") };
-    if (!j.output)
-        return fail(AXM_USAGE, "lut: say where the table goes: -o FILE.npy|FILE.bin|FILE.h|DIR");
-    if (index && strcmp(index, "values") && strcmp(index, "bits"))
-        return fail(AXM_USAGE, "--index must be values or bits, got \"%s\"", index);
-    j.index = index && !strcmp(index, "bits") ? AXM_INDEX_BITS : AXM_INDEX_VALUES;
+    struct job j = {
+        .output = { .o = cli_get(args, "output"), .as = cli_get(args, "as"), .formats = FORMATS,
+                    .results = args->n_operands },
+        .index = index && !strcmp(index, "bits") ? AXM_INDEX_BITS : AXM_INDEX_VALUES,
+    };
+    if (!j.output.o)
+        return fail(AXM_USAGE, "lut: say where the table goes: -o FILE.npy, FILE.bin, FILE.h or DIR");
     return cli_each_mul(args, write_one, &j);
 }
 

@@ -10,9 +10,14 @@
 #include "base/strbuf.h"
 #include "cli/common.h"
 #include "cmodel/lut.h"
+#include "cmodel/metrics.h"
+
+#define FORMATS "svg|png"
+#define KIND_WORDS "product|error|histogram"   /* in the order of enum kind */
 
 static const struct cli_option options[] = {
-    { "output", 'o', "FILE", "FILE.svg or FILE.png" },
+    { "output", 'o', "FILE|DIR", "where the picture goes; its ending says the format; - is standard output" },
+    { "as", 0, FORMATS, "the format, where no file name ending says it (default svg)" },
     { "range", 0, "LO..HI", "operand values on both axes (product: -10..10, else all)" },
     { 0 },
 };
@@ -23,21 +28,21 @@ static const char help[] =
     "error      the error (approximate - exact) of every pair, blue below, red above 0\n"
     "histogram  how often each error occurs\n"
     "\n"
-    "Up to 24 address bits; maps of more than 1024 x 1024 pairs need --range.\n"
+    "Under the title stand the error metrics over all operand pairs. Multipliers of up\n"
+    "to 24 address bits; maps of more than 1024 x 1024 pairs need --range.\n"
     "\n"
     "  axmul plot product scdm8s_x5_y2 -o map.svg\n"
     "  axmul plot error drum8u_k4 -o error.png\n"
     "  axmul plot histogram trunc8u_c6 -o histogram.svg\n";
 
-enum kind { PRODUCT, ERROR, HISTOGRAM, KINDS };
-static const char *const kinds[KINDS] = { "product", "error", "histogram" };
+enum kind { PRODUCT, ERROR, HISTOGRAM };
 
 struct plot {
     enum kind kind;
     const struct axm_mul *mul;
     struct axm_lut lut;
     int64_t lo, hi;             /* operand values on both axes, clamped to the operands */
-    const char *ending;         /* svg or png */
+    bool svg;                   /* else PNG */
 };
 
 enum { MAP_SIDE_MAX = 1024, LABEL_SIDE_MAX = 21 };
@@ -111,55 +116,81 @@ static enum axm_status add_histogram(const struct plot *p, struct strbuf *out, d
     return AXM_OK;
 }
 
-/* gnuplot strings in double quotes: nothing in a spec of ours needs more. */
-static void add_title(struct strbuf *out, const struct plot *p, const char *what)
+/* "Product of scdm8s_x5_y2" and a line of metrics.  Enhanced text is off, so that
+ * only the quote and the backslash of gnuplot's strings matter. */
+static enum axm_status add_title(struct strbuf *out, const struct plot *p, const char *what)
 {
+    struct axm_metrics x;
+    enum axm_status st = axm_metrics_from_lut(&p->lut, &x);
+    if (st != AXM_OK)
+        return st;
     strbuf_addf(out, "set title \"%s of ", what);
-    for (const char *c = axm_mul_name(p->mul); *c; c++) {
-        if (*c == '_')
-            strbuf_adds(out, "\\\\_");
-        else if (*c != '"' && *c != '\\')
-            strbuf_add(out, c, 1);
-    }
-    strbuf_adds(out, "\"\n");
+    for (const char *c = axm_mul_name(p->mul); *c; c++)
+        strbuf_addf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+    if (x.wce > 0)
+        strbuf_addf(out, "\\nMAE %.5g, WCE %.9g, MRE %.4g %%, EP %.4g %%, bias %.5g, entropy %.3f bits\"\n",
+                    x.mae.value, x.wce, x.mre_percent.value, x.ep_percent.value, x.bias.value,
+                    x.entropy_bits);
+    else
+        strbuf_addf(out, "\\nexact, entropy %.3f bits\"\n", x.entropy_bits);
+    return AXM_OK;
 }
 
-static void add_script(const struct plot *p, const char *data, const char *image, double bin, struct strbuf *out)
+static void add_histogram_script(const char *data, double bin, struct strbuf *out)
 {
-    int64_t side = p->hi - p->lo + 1;
-    bool svg = !strcmp(p->ending, "svg"), labels = p->kind == PRODUCT && side <= LABEL_SIDE_MAX;
-    int height = p->kind == HISTOGRAM ? 600 : 860;
-    if (svg)
-        strbuf_addf(out, "set terminal svg size 960,%d font \"sans,13\" background \"white\"\n", height);
-    else
-        strbuf_addf(out, "set terminal pngcairo size 960,%d font \"sans,11\"\n", height);
-    strbuf_addf(out, "set output \"%s\"\nset encoding utf8\n", image);
-    if (p->kind == HISTOGRAM) {
-        add_title(out, p, "Errors");
-        strbuf_addf(out, "set xlabel \"approximate - exact\"\nset ylabel \"operand pairs\"\nset logscale y\n"
-                    "set yrange [0.5:*]\nset grid y\nunset key\nset style fill solid 0.8 noborder\nset boxwidth %g\n"
-                    "plot \"%s\" using 1:2 with boxes linecolor rgb \"#3465a4\"\n", bin, data);
-        return;
-    }
-    add_title(out, p, p->kind == PRODUCT ? "Product" : "Error (approximate - exact)");
-    strbuf_adds(out, "set xlabel \"a\"\nset ylabel \"b\"\nset size ratio -1\nunset key\nset tics out nomirror\n");
-    strbuf_addf(out, "stats \"%s\" using 3 nooutput\nm = abs(STATS_min) > abs(STATS_max) ? abs(STATS_min) : abs(STATS_max)\n"
+    /* The range is for multipliers with one error: its bar would fill the picture. */
+    strbuf_addf(out, "stats \"%s\" using 1 nooutput\n"
+                "if (STATS_max == STATS_min) set xrange [STATS_min - 10 : STATS_max + 10]\n", data);
+    strbuf_addf(out, "set xlabel \"approximate - exact%s\"\nset ylabel \"operand pairs\"\nset logscale y\n"
+                "set yrange [0.5:*]\nset grid y\nunset key\n"
+                "set style fill solid 0.8 noborder\nset boxwidth %g\n",
+                bin > 1 ? " (binned)" : "", bin);
+    strbuf_addf(out, "plot \"%s\" using 1:2 with boxes linecolor rgb \"#3465a4\"\n", data);
+}
+
+static void add_map_script(const struct plot *p, const char *data, struct strbuf *out)
+{
+    bool small = p->hi - p->lo < LABEL_SIDE_MAX, labels = p->kind == PRODUCT && small;
+    strbuf_addf(out, "set xlabel \"a\"\nset ylabel \"b\"\nset size ratio -1\n"
+                "unset key\nset tics out nomirror%s\n",
+                small ? " 1" : "");
+    strbuf_addf(out, "stats \"%s\" using 3 nooutput\n"
+                "m = abs(STATS_min) > abs(STATS_max) ? abs(STATS_min) : abs(STATS_max)\n"
                 "m = m == 0 ? 1 : m\n", data);
     if (p->kind == PRODUCT)
         strbuf_adds(out, "set palette defined (-1 \"#c0392b\", 0 \"#f7f2c4\", 1 \"#1e8449\")\n");
     else
         strbuf_adds(out, "set palette defined (-1 \"#2166ac\", 0 \"#f7f7f7\", 1 \"#b2182b\")\n");
-    strbuf_addf(out, "set cbrange [-m:m]\nset autoscale fix\nplot \"%s\" using 1:2:3 with image%s", data,
-                svg ? " pixels" : "");
+    strbuf_addf(out, "set cbrange [-m:m]\nset cbtics autofreq\nset autoscale fix\n"
+                "plot \"%s\" using 1:2:3 with image%s", data, p->svg ? " pixels" : "");
     if (labels)
-        strbuf_addf(out, ", \"%s\" using 1:2:(sprintf(\"%%d\", $3)) with labels font \"sans,%d\"", data, svg ? 9 : 7);
+        strbuf_addf(out, ", \"%s\" using 1:2:(sprintf(\"%%d\", $3)) with labels font \"sans,%d\"", data,
+                    p->svg ? 9 : 7);
     strbuf_adds(out, "\n");
+}
+
+static enum axm_status add_script(const struct plot *p, const char *data, const char *image, double bin,
+                                  struct strbuf *out)
+{
+    static const char *const titles[] = { "Product", "Error (approximate - exact)", "Errors" };
+    strbuf_addf(out,
+                p->svg ? "set terminal svg noenhanced size 960,%d font \"sans,13\" background \"white\"\n"
+                       : "set terminal pngcairo noenhanced size 960,%d font \"sans,11\"\n",
+                p->kind == HISTOGRAM ? 600 : 880);
+    strbuf_addf(out, "set output \"%s\"\nset encoding utf8\n", image);
+    enum axm_status st = add_title(out, p, titles[p->kind]);
+    if (st == AXM_OK && p->kind == HISTOGRAM)
+        add_histogram_script(data, bin, out);
+    else if (st == AXM_OK)
+        add_map_script(p, data, out);
+    return st;
 }
 
 /* Data, script and image in a scratch directory; the finished image is copied out. */
 static enum axm_status draw_in(const struct plot *p, const char *dir, const char *path)
 {
-    struct strbuf data = { 0 }, script = { 0 }, image_path = { 0 }, data_path = { 0 }, script_path = { 0 }, image = { 0 };
+    struct strbuf data = { 0 }, script = { 0 }, image = { 0 };
+    struct strbuf data_path = { 0 }, script_path = { 0 }, image_path = { 0 };
     double bin = 1;
     enum axm_status st = AXM_OK;
     strbuf_addf(&data_path, "%s/data", dir);
@@ -172,7 +203,7 @@ static enum axm_status draw_in(const struct plot *p, const char *dir, const char
     if (st == AXM_OK && (image_path.failed || data_path.failed || script_path.failed || data.failed))
         st = fail(AXM_ENV, "plot: out of memory");
     if (st == AXM_OK)
-        add_script(p, data_path.s, image_path.s, bin, &script);
+        st = add_script(p, data_path.s, image_path.s, bin, &script);
     if (st == AXM_OK && script.failed)
         st = fail(AXM_ENV, "plot: out of memory");
     if (st == AXM_OK)
@@ -180,7 +211,8 @@ static enum axm_status draw_in(const struct plot *p, const char *dir, const char
     if (st == AXM_OK)
         st = file_write(script_path.s, script.s, script.len);
     if (st == AXM_OK)
-        st = proc_run((const char *const[]){ "gnuplot", script_path.s, NULL }, &(struct proc_opts){ .timeout_s = 300 });
+        st = proc_run((const char *const[]){ "gnuplot", script_path.s, NULL },
+                      &(struct proc_opts){ .timeout_s = 300 });
     if (st == AXM_OK)
         st = file_read(image_path.s, (size_t)1 << 30, &image);
     if (st == AXM_OK)
@@ -221,12 +253,14 @@ static enum axm_status choose_range(const struct cli_args *args, struct plot *p)
     if (st != AXM_OK)
         return st;
     if (p->hi < lo || p->lo > hi)
-        return fail(AXM_USAGE, "--range: operands of %s are %" PRId64 "..%" PRId64, axm_mul_name(p->mul), lo, hi);
+        return fail(AXM_USAGE, "--range: operands of %s are %" PRId64 "..%" PRId64 ", got %s",
+                    axm_mul_name(p->mul), lo, hi, range);
     p->lo = clamp(p->lo, lo, hi);
     p->hi = clamp(p->hi, lo, hi);
     if (p->kind != HISTOGRAM && p->hi - p->lo >= MAP_SIDE_MAX)
-        return fail(AXM_USAGE, "plot: a map of %" PRId64 " x %" PRId64 " pairs is too large; give --range of at most %d values",
-                    p->hi - p->lo + 1, p->hi - p->lo + 1, MAP_SIDE_MAX);
+        return fail(AXM_USAGE, "plot: a map has at most %d x %d pairs, got %" PRId64 " x %" PRId64
+                    "; say which with --range LO..HI", MAP_SIDE_MAX, MAP_SIDE_MAX, p->hi - p->lo + 1,
+                    p->hi - p->lo + 1);
     return AXM_OK;
 }
 
@@ -248,33 +282,39 @@ static enum axm_status draw(const struct cli_args *args, struct plot *p, const c
 
 static enum axm_status run(const struct cli_args *args)
 {
-    const char *path = cli_get(args, "output");
-    struct plot p = { .kind = KINDS };
+    struct cli_output out = {
+        .o = cli_get(args, "output"), .as = cli_get(args, "as"), .formats = FORMATS, .results = 1,
+    };
+    int kind = cli_word(KIND_WORDS, args->operand[0]), format;
+    char path[CLI_PATH_MAX], words[CLI_WORDS_TEXT];
+    struct strbuf name = { 0 };
     struct axm_mul *m;
-    for (int k = 0; k < KINDS; k++)
-        if (!strcmp(args->operand[0], kinds[k]))
-            p.kind = (enum kind)k;
-    if (p.kind == KINDS)
-        return fail(AXM_USAGE, "plot: what is product, error or histogram, got \"%s\"", args->operand[0]);
-    p.ending = path ? cli_ending(path) : "";
-    if (strcmp(p.ending, "svg") && strcmp(p.ending, "png"))
-        return fail(AXM_USAGE, "plot: say where the picture goes: -o FILE.svg or -o FILE.png");
+    if (kind < 0)
+        return fail(AXM_USAGE, "plot: what to plot must be %s, got \"%s\"", cli_words_text(KIND_WORDS, words),
+                    args->operand[0]);
+    if (!out.o)
+        return fail(AXM_USAGE, "plot: say where the picture goes: -o FILE.svg or FILE.png");
     enum axm_status st = axm_mul_open(args->operand[1], &m);
     if (st != AXM_OK)
         return st;
-    p.mul = m;
-    st = axm_lut_build(m, &p.lut);
+    struct plot p = { .kind = (enum kind)kind, .mul = m };
+    strbuf_addf(&name, "%s_%s", axm_mul_name(m), args->operand[0]);
+    st = name.failed ? fail(AXM_ENV, "plot: out of memory") : cli_output_path(&out, name.s, path, &format);
+    if (st == AXM_OK)
+        st = axm_lut_build(m, &p.lut);
     if (st == AXM_OK) {
+        p.svg = format == 0;
         st = draw(args, &p, path);
         axm_lut_release(&p.lut);
     }
+    strbuf_release(&name);
     axm_mul_close(m);
     return st;
 }
 
 const struct cli_command cmd_plot = {
     .name = "plot",
-    .synopsis = "product|error|histogram SPEC -o FILE.svg|FILE.png",
+    .synopsis = KIND_WORDS " SPEC -o FILE.svg|FILE.png",
     .brief = "product map, error map, error histogram",
     .help = help,
     .options = options,

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -105,7 +104,11 @@ static const char *readable(const struct table *t, size_t i, char text[40])
         return "-";
     if (c->type != CELL_REAL || !c->digits)
         return t->cell[i];
-    snprintf(text, 40, "%.*g", c->digits, strtod(t->cell[i], NULL));
+    double v = strtod(t->cell[i], NULL);
+    if (c->digits > 0)
+        snprintf(text, 40, "%.*g", c->digits, v);
+    else
+        snprintf(text, 40, "%.*f", -c->digits, v);
     return text;
 }
 
@@ -118,24 +121,36 @@ static int width(const char *s)
     return n;
 }
 
-static void print_text(const struct table *t, FILE *f)
+/* False if out of memory. */
+static bool print_text(const struct table *t, FILE *f)
 {
     char text[40];
-    int *widest = calloc((size_t)t->n + 1, sizeof *widest);
-    for (int c = 0; c < t->n && widest; c++) {
-        widest[c] = width(title(&t->column[c]));
-        for (size_t i = (size_t)c; i < t->cells; i += (size_t)t->n)
-            if (width(readable(t, i, text)) > widest[c])
-                widest[c] = width(readable(t, i, text));
+    size_t n = (size_t)t->n;
+    struct strbuf line = { 0 };
+    int *widest = calloc(n + 1, sizeof *widest);
+    for (size_t i = 0; widest && i < t->cells + n; i++) {
+        int w = width(i < n ? title(&t->column[i]) : readable(t, i - n, text));
+        if (w > widest[i % n])
+            widest[i % n] = w;
     }
-    for (size_t i = 0; widest && i < t->cells + (size_t)t->n; i++) {
-        int c = (int)(i % (size_t)t->n);
-        const char *s = i < (size_t)t->n ? title(&t->column[c]) : readable(t, i - (size_t)t->n, text);
+    for (size_t i = 0; widest && i < t->cells + n; i++) {
+        size_t c = i % n;
+        const char *s = i < n ? title(&t->column[c]) : readable(t, i - n, text);
         int pad = widest[c] - width(s);
-        bool left = t->column[c].type == CELL_TEXT, last = c == t->n - 1;
-        fprintf(f, "%s%*s%s%*s%s", c ? "  " : "", left ? 0 : pad, "", s, left && !last ? pad : 0, "", last ? "\n" : "");
+        bool left = t->column[c].type == CELL_TEXT;
+        strbuf_addf(&line, "%s%*s%s%*s", c ? "  " : "", left ? 0 : pad, "", s, left ? pad : 0, "");
+        if (c < n - 1)
+            continue;
+        while (line.len && line.s[line.len - 1] == ' ')
+            line.s[--line.len] = '\0';
+        if (!line.failed)
+            fprintf(f, "%s\n", line.s);
+        strbuf_reset(&line);
     }
+    bool ok = widest && !line.failed;
+    strbuf_release(&line);
     free(widest);
+    return ok;
 }
 
 static void print_csv_field(const char *s, FILE *f)
@@ -167,41 +182,51 @@ static void print_csv(const struct table *t, FILE *f)
     }
 }
 
+/* The row that begins at a cell, as an object; NULL if out of memory. */
+static char *json_row(const struct table *t, size_t first)
+{
+    cJSON *row = cJSON_CreateObject();
+    for (int c = 0; c < t->n && row; c++) {
+        const char *key = t->column[c].key, *cell = t->cell[first + (size_t)c];
+        cJSON *added = !cell                             ? cJSON_AddNullToObject(row, key)
+                       : t->column[c].type == CELL_TEXT  ? cJSON_AddStringToObject(row, key, cell)
+                       : isfinite(strtod(cell, NULL))    ? cJSON_AddRawToObject(row, key, cell)
+                                                         : cJSON_AddNullToObject(row, key);
+        if (!added) {
+            cJSON_Delete(row);
+            return NULL;
+        }
+    }
+    char *text = row ? cJSON_PrintUnformatted(row) : NULL;
+    cJSON_Delete(row);
+    return text;
+}
+
+/* An array, one row a line. */
 static bool print_json(const struct table *t, FILE *f)
 {
-    cJSON *rows = cJSON_CreateArray(), *row = NULL;
-    for (size_t i = 0; i < t->cells; i++) {
-        const struct table_column *c = &t->column[i % (size_t)t->n];
-        if (c == t->column)
-            cJSON_AddItemToArray(rows, row = cJSON_CreateObject());
-        if (!t->cell[i])
-            cJSON_AddNullToObject(row, c->key);
-        else if (c->type == CELL_TEXT)
-            cJSON_AddStringToObject(row, c->key, t->cell[i]);
-        else
-            cJSON_AddRawToObject(row, c->key, isfinite(strtod(t->cell[i], NULL)) ? t->cell[i] : "null");
+    fputs("[", f);
+    for (size_t i = 0; i < t->cells; i += (size_t)t->n) {
+        char *row = json_row(t, i);
+        if (!row)
+            return false;
+        fprintf(f, "%s\n  %s", i ? "," : "", row);
+        cJSON_free(row);
     }
-    char *text = cJSON_Print(rows);
-    if (text)
-        fprintf(f, "%s\n", text);
-    cJSON_Delete(rows);
-    cJSON_free(text);
-    return text != NULL;
+    fputs("\n]\n", f);
+    return true;
 }
 
 enum axm_status table_print(const struct table *t, FILE *f, enum cli_format format)
 {
     bool printed = t && !t->failed;
     if (printed && format == CLI_TEXT)
-        print_text(t, f);
+        printed = print_text(t, f);
     else if (printed && format == CLI_CSV)
         print_csv(t, f);
     else if (printed)
         printed = print_json(t, f);
     if (!printed)
         return fail(AXM_ENV, "table: out of memory");
-    errno = 0;
-    if (fflush(f) || ferror(f))
-        return errno == EPIPE ? AXM_OK : fail(AXM_ENV, "standard output: %s", strerror(errno ? errno : EIO));
-    return AXM_OK;
+    return cli_flush(f);
 }

@@ -67,7 +67,7 @@ refused lut_missing_file_bad 3 'No such file' metrics lut:nowhere.npy:s:ab:value
 refused lut_too_wide_bad 2 'at most 24 address bits' lut exact16u -o "$work/x.npy"
 refused gen_of_table_bad 2 'no netlist' gen lut:nowhere.npy -o "$work/x.v"
 refused many_to_one_file_bad 2 'directory' gen exact8u exact8s -o "$work/x.v"
-refused unknown_ending_bad 2 'v, blif, aig, dot and c' gen exact8u -o "$work/x.vhdl"
+refused unknown_ending_bad 2 'v, blif, aig, dot or c' gen exact8u -o "$work/x.vhdl"
 refused output_directory_missing_bad 3 'No such file' gen exact8u -o "$work/none/x.v"
 refused output_full_bad 3 'No space left' gen exact8u --as v -o /dev/full
 head -c 1000 /dev/zero > "$work/short.bin"
