@@ -301,28 +301,53 @@ static enum axm_status tabulate(const struct foreign_spec *f, const struct dut *
     return st;
 }
 
-enum axm_status foreign_open(const char *spec, struct axm_mul **out)
+/* Reads the file and finds everything about the circuit but its table. */
+static enum axm_status load(const struct foreign_spec *f, struct dut *d)
 {
-    struct foreign_spec f;
     struct strbuf dir = { 0 }, path = { 0 };
-    struct dut d = { .standalone = true };
-    struct axm_lut lut = { 0 };
-    enum axm_status st = parse(spec, &f);
-    if (st || (st = file_read(f.file, FILE_BYTES_MAX, &d.text)) ||
-        (st = proc_need("yosys", "yosys")) || (st = verilator_need()) || (st = file_scratch_dir(&dir)))
+    size_t len = strlen(f->file);
+    enum axm_status st = file_read(f->file, FILE_BYTES_MAX, &d->text);
+    if (st || (st = proc_need("yosys", "yosys")) || (st = file_scratch_dir(&dir)))
         goto out;
-    size_t len = strlen(f.file);
-    d.systemverilog = len > 3 && !strcmp(f.file + len - 3, ".sv");
-    strbuf_addf(&path, "%s/source.%s", dir.s, d.systemverilog ? "sv" : "v");
-    if ((st = file_write(path.s, d.text.s, d.text.len)) || (st = inspect(&f, dir.s, &d)) || (st = tabulate(&f, &d, &lut)))
-        goto out;
-    st = axm_mul_open_lut(spec, &lut, out);
-    axm_lut_release(&lut);
+    d->systemverilog = len > 3 && !strcmp(f->file + len - 3, ".sv");
+    strbuf_addf(&path, "%s/source.%s", dir.s, d->systemverilog ? "sv" : "v");
+    if (!(st = file_write(path.s, d->text.s, d->text.len)))
+        st = inspect(f, dir.s, d);
 out:
     if (dir.s)
         file_remove_tree(dir.s);
     strbuf_release(&dir);
     strbuf_release(&path);
+    return st;
+}
+
+enum axm_status foreign_circuit(const char *spec, struct dut *out, bool *is_signed)
+{
+    struct foreign_spec f;
+    struct dut d = { .standalone = true };
+    enum axm_status st = parse(spec, &f);
+    if (!st)
+        st = load(&f, &d);
+    *is_signed = f.is_signed > 0;
+    free(f.text);
+    if (st)
+        dut_release(&d);
+    else
+        *out = d;
+    return st;
+}
+
+enum axm_status foreign_open(const char *spec, struct axm_mul **out)
+{
+    struct foreign_spec f;
+    struct dut d = { .standalone = true };
+    struct axm_lut lut = { 0 };
+    enum axm_status st = parse(spec, &f);
+    if (st || (st = verilator_need()) || (st = load(&f, &d)) || (st = tabulate(&f, &d, &lut)))
+        goto out;
+    st = axm_mul_open_lut(spec, &lut, out);
+    axm_lut_release(&lut);
+out:
     dut_release(&d);
     free(f.text);
     return st;

@@ -3,6 +3,7 @@
 #define AXM_SIM_FOREIGN_H
 
 #include "cmodel/mul.h"
+#include "sim/dut.h"
 
 /* Opens "verilog:FILE[:TOP][:OPTION]..." (see axm_mul_open).  FILE stands
  * alone (no `include of others), Verilog-2005 or, ending in .sv, SystemVerilog.
@@ -14,6 +15,9 @@
  * latches, inout ports and files that Yosys cannot read are AXM_USAGE.  The product table then
  * comes from Verilator: at most 24 address bits (16.8 million entries, seconds). */
 enum axm_status foreign_open(const char *spec, struct axm_mul **out) AXM_MUST_CHECK;
+
+/* The circuit alone, without tabulating it.  Release with dut_release(). */
+enum axm_status foreign_circuit(const char *spec, struct dut *out, bool *is_signed) AXM_MUST_CHECK;
 
 /* Makes axm_mul_open() know verilog: specs.  Call once, at the start. */
 void sim_register(void);

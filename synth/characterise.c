@@ -1,6 +1,7 @@
 #include "synth/characterise.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/rng.h"
 #include "gen/build.h"
 #include "gen/write.h"
+#include "sim/foreign.h"
 
 enum { VECTORS_DEFAULT = 20000 };
 
@@ -49,8 +51,8 @@ static enum axm_status read_trace(const char *path, struct strbuf *out, size_t *
 {
     enum axm_status st = file_read(path, (size_t)1 << 32, out);
     if (st == AXM_OK && (out->len % 4 || out->len < 8))
-        st = fail(AXM_USAGE, "%s: a trace is little-endian int16 pairs a, b, at least two; got %zu bytes", path,
-                  out->len);
+        st = fail(AXM_USAGE, "%s: a trace is little-endian int16 pairs a, b, at least two; got %zu bytes",
+                  path, out->len);
     *pairs = out->len / 4;
     return st;
 }
@@ -116,27 +118,29 @@ static enum axm_status describe_stimulus(const struct stimulus_opts *o, struct s
 
 /* --- measuring ---------------------------------------------------------------- */
 
-static enum axm_status measure(const char *text, const char *top, bool is_signed,
-                               const struct characterise_opts *o, struct measurement *out)
+static enum axm_status measure(const struct mul_circuit *c, const struct characterise_opts *o,
+                               struct measurement *out)
 {
     struct synth_opts so = { .mode = o->mode, .lib = o->lib, .mapped = o->mapped };
     struct synth_result r = { 0 };
     struct timing t = { 0 };
     uint64_t *vectors = NULL;
     size_t n = 0;
-    enum axm_status st = synth_run(text, top, &so, &r);
+    enum axm_status st = synth_run(c->text.s, c->top, &so, &r);
     if (st == AXM_OK)
-        st = timing_run(r.mapped, top, &o->mapped, &t, NULL);
+        st = timing_run(r.mapped, c->top, &o->mapped, &t, NULL);
     if (st == AXM_OK)
-        st = stimulus_vectors(&o->stimulus, r.mapped, is_signed, &vectors, &n);
+        st = stimulus_vectors(&o->stimulus, r.mapped, c->is_signed, &vectors, &n);
     if (st == AXM_OK)
-        *out = (struct measurement){ .area_um2 = r.mapped->area_um2, .cells = r.cells, .delay_ns = t.delay_ns };
+        *out = (struct measurement){ .area_um2 = r.mapped->area_um2, .cells = r.cells,
+                                     .delay_ns = t.delay_ns };
     for (int d = DELAY_ZERO; d <= DELAY_LIBERTY && st == AXM_OK; d++) {
         struct activity a;
         st = activity_run(r.mapped, vectors, n, (enum delay_model)d, &a, NULL);
         if (st != AXM_OK)
             break;
         out->energy_pj[d] = a.energy_pj;
+        out->switching_pj[d] = a.switching_pj;
         out->energy_ci95_pj[d] = isfinite(a.energy_ci95_pj) ? a.energy_ci95_pj : 0;
         out->toggles[d] = a.toggles_per_step;
         out->leakage_nw = a.leakage_nw;
@@ -151,25 +155,25 @@ static enum axm_status measure(const char *text, const char *top, bool is_signed
 /* Bumped when our own engine changes what a measurement means. */
 #define ENGINE "axmul activity 1"
 
-enum axm_status characterise_verilog(const char *text, const char *top, const char *spec, bool is_signed,
-                                     const struct characterise_opts *o, struct measurement *out, bool *fresh)
+enum axm_status characterise(const struct mul_circuit *c, const struct characterise_opts *o,
+                             struct measurement *out, bool *fresh)
 {
     struct strbuf stimulus = { 0 }, all = { 0 };
-    struct sha256_hex netlist = sha256_bytes(text, strlen(text)), key;
+    struct sha256_hex netlist = sha256_bytes(c->text.s, c->text.len), key;
     int found = 0;
     enum axm_status st = describe_stimulus(&o->stimulus, &stimulus);
-    strbuf_addf(&all, "%s\n%s\n%s\n%s\n%s\nslew %.17g load %.17g\n%s\n" ENGINE "\n", netlist.s, o->lib->sha256,
-                synth_mode_name(o->mode), is_signed ? "signed" : "unsigned", stimulus.s ? stimulus.s : "",
+    strbuf_addf(&all, "%s\n%s\n%s\n%s\n%s\nslew %.17g load %.17g\n%s\n" ENGINE "\n", netlist.s,
+                o->lib->sha256, synth_mode_name(o->mode), c->is_signed ? "signed" : "unsigned", stimulus.s ? stimulus.s : "",
                 o->mapped.input_slew_ns, o->mapped.output_load_pf, o->tools);
     if (st == AXM_OK && (all.failed || stimulus.failed))
-        st = fail(AXM_ENV, "%s: out of memory", spec);
+        st = fail(AXM_ENV, "%s: out of memory", c->name);
     if (st == AXM_OK)
         key = sha256_bytes(all.s, all.len);
     if (st == AXM_OK && o->store)
         st = store_get(o->store, key.s, out, &found);
     if (st == AXM_OK && !found) {
-        st = measure(text, top, is_signed, o, out);
-        struct measurement_key k = { .spec = spec, .netlist_sha256 = netlist.s, .liberty = o->lib->name,
+        st = measure(c, o, out);
+        struct measurement_key k = { .spec = c->name, .netlist_sha256 = netlist.s, .liberty = o->lib->name,
                                      .liberty_sha256 = o->lib->sha256, .mode = synth_mode_name(o->mode),
                                      .stimulus = stimulus.s, .tools = o->tools };
         memcpy(k.key, key.s, sizeof k.key);
@@ -183,19 +187,31 @@ enum axm_status characterise_verilog(const char *text, const char *top, const ch
     return st;
 }
 
-enum axm_status characterise_netlist(const struct netlist *nl, const char *spec, bool is_signed,
-                                     const struct characterise_opts *o, struct measurement *out, bool *fresh)
+/* pJ times MHz is uW. */
+double measurement_mw(const struct measurement *m, enum delay_model d, double mhz)
 {
-    struct strbuf text = { 0 };
-    enum axm_status st = write_verilog(nl, &(struct verilog_opts){ .no_library = true }, &text);
+    return m->energy_pj[d] * mhz * 1e-3 + m->leakage_nw * 1e-6;
+}
+
+/* --- circuits ----------------------------------------------------------------- */
+
+enum axm_status mul_circuit_of_netlist(const struct netlist *nl, const char *name, bool is_signed,
+                                   struct mul_circuit *out)
+{
+    struct mul_circuit c = { .is_signed = is_signed };
+    snprintf(c.name, sizeof c.name, "%s", name);
+    snprintf(c.top, sizeof c.top, "%s", netlist_name(nl));
+    c.width_a = netlist_find_port(nl, "a_i")->bus.n;
+    c.width_b = netlist_find_port(nl, "b_i")->bus.n;
+    enum axm_status st = write_verilog(nl, &(struct verilog_opts){ .no_library = true }, &c.text);
     if (st == AXM_OK)
-        st = characterise_verilog(text.s, netlist_name(nl), spec, is_signed, o, out, fresh);
-    strbuf_release(&text);
+        *out = c;
+    else
+        mul_circuit_release(&c);
     return st;
 }
 
-enum axm_status characterise(const struct axm_spec *s, const struct characterise_opts *o,
-                             struct measurement *out, bool *fresh)
+enum axm_status mul_circuit_of_spec(const struct axm_spec *s, struct mul_circuit *out)
 {
     char name[AXM_SPEC_MAX];
     struct netlist *nl;
@@ -203,7 +219,51 @@ enum axm_status characterise(const struct axm_spec *s, const struct characterise
     enum axm_status st = mul_netlist(s, &nl);
     if (st != AXM_OK)
         return st;
-    st = characterise_netlist(nl, name, s->is_signed, o, out, fresh);
+    st = mul_circuit_of_netlist(nl, name, s->is_signed, out);
     netlist_free(nl);
     return st;
+}
+
+/* Around a foreign module a top of our own, whose ports are named as ours. */
+static enum axm_status mul_circuit_foreign(const char *spec, struct mul_circuit *out)
+{
+    struct dut d;
+    struct mul_circuit c = { .foreign = true, .top = "axm_foreign" };
+    enum axm_status st = foreign_circuit(spec, &d, &c.is_signed);
+    if (st != AXM_OK)
+        return st;
+    const char *file = spec + strcspn(spec, ":"), *slash = strrchr(spec, '/');
+    snprintf(c.name, sizeof c.name, "verilog:%s", slash ? slash + 1 : file + 1);
+    c.width_a = d.width_a;
+    c.width_b = d.width_b;
+    if (d.systemverilog)
+        st = fail(AXM_USAGE, "%s: synthesis reads Verilog-2005 only, not .sv", spec);
+    strbuf_add(&c.text, d.text.s, d.text.len);
+    strbuf_addf(&c.text, "\nmodule axm_foreign (input [%d:0] a_i, input [%d:0] b_i, output [%d:0] p_o);\n"
+                "  %s u (.%s(a_i), .%s(b_i), .%s(p_o));\nendmodule\n", d.width_a - 1, d.width_b - 1,
+                d.width_p - 1, d.module, d.port_a, d.port_b, d.port_p);
+    if (st == AXM_OK && c.text.failed)
+        st = fail(AXM_ENV, "%s: out of memory", spec);
+    dut_release(&d);
+    if (st == AXM_OK)
+        *out = c;
+    else
+        mul_circuit_release(&c);
+    return st;
+}
+
+enum axm_status mul_circuit_open(const char *spec, struct mul_circuit *out)
+{
+    struct axm_spec s;
+    if (!strncmp(spec, "verilog:", 8))
+        return mul_circuit_foreign(spec, out);
+    if (!strncmp(spec, "lut:", 4))
+        return fail(AXM_USAGE, "%s: a table has no circuit; expected a spec or verilog:FILE", spec);
+    enum axm_status st = axm_spec_parse(spec, &s);
+    return st == AXM_OK ? mul_circuit_of_spec(&s, out) : st;
+}
+
+void mul_circuit_release(struct mul_circuit *c)
+{
+    strbuf_release(&c->text);
 }

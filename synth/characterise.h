@@ -4,6 +4,7 @@
 
 #include "cmodel/spec.h"
 #include "gen/netlist.h"
+#include "sim/dut.h"
 #include "synth/activity.h"
 #include "synth/store.h"
 #include "synth/synth.h"
@@ -33,19 +34,32 @@ struct characterise_opts {
 enum axm_status stimulus_vectors(const struct stimulus_opts *o, const struct mapped *m, bool is_signed,
                                  uint64_t **vectors, size_t *n) AXM_MUST_CHECK;
 
-/* Measures the circuit of a spec, or takes it from the store. *fresh (may be
- * NULL) tells whether it was measured now. */
-enum axm_status characterise(const struct axm_spec *s, const struct characterise_opts *o,
+/* A multiplier as Verilog text with ports a_i and b_i, by a spec or
+ * "verilog:FILE[:TOP][:OPTION]..." (see foreign_open()). */
+struct mul_circuit {
+    char name[AXM_SPEC_MAX];      /* the spec; of a foreign circuit its file and top, cut short */
+    char top[DUT_NAME_MAX];
+    struct strbuf text;           /* without the adder cells */
+    bool foreign, is_signed;
+    int width_a, width_b;
+};
+
+/* AXM_USAGE for a spec that has no circuit (lut:).  Release with mul_circuit_release(). */
+enum axm_status mul_circuit_open(const char *spec, struct mul_circuit *out) AXM_MUST_CHECK;
+enum axm_status mul_circuit_of_spec(const struct axm_spec *s, struct mul_circuit *out) AXM_MUST_CHECK;
+enum axm_status mul_circuit_of_netlist(const struct netlist *nl, const char *name, bool is_signed,
+                                   struct mul_circuit *out) AXM_MUST_CHECK;
+void mul_circuit_release(struct mul_circuit *c);
+
+/* Measures a circuit, or takes what the store has under the hash of everything
+ * that decides it: text, liberty, mode, stimulus, conditions, tools.  No tool
+ * runs then.  *fresh (may be NULL) tells whether it was measured now.
+ * Thread-safe. */
+enum axm_status characterise(const struct mul_circuit *c, const struct characterise_opts *o,
                              struct measurement *out, bool *fresh) AXM_MUST_CHECK;
 
-/* The same for a netlist at hand (ports a_i, b_i, p_o), under any name. */
-enum axm_status characterise_netlist(const struct netlist *nl, const char *spec, bool is_signed,
-                                     const struct characterise_opts *o, struct measurement *out,
-                                     bool *fresh) AXM_MUST_CHECK;
-
-/* The same for Verilog text of a module `top` (ports a_i, b_i and an output). */
-enum axm_status characterise_verilog(const char *text, const char *top, const char *spec, bool is_signed,
-                                     const struct characterise_opts *o, struct measurement *out,
-                                     bool *fresh) AXM_MUST_CHECK;
+/* Power in mW at `mhz` operations per microsecond: dynamic (by enum
+ * delay_model) and leakage. */
+double measurement_mw(const struct measurement *m, enum delay_model d, double mhz);
 
 #endif

@@ -1,5 +1,6 @@
 #include "synth/store.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 struct store {
     sqlite3 *db;
     char *path;
+    pthread_mutex_t lock;    /* of the connection: a message belongs to the call before it */
 };
 
 enum { APPLICATION_ID = 0x41584d31 };   /* "AXM1" */
@@ -26,6 +28,11 @@ static const char *const migrations[] = {
     " energy_liberty_pj REAL NOT NULL, energy_liberty_ci95_pj REAL NOT NULL, toggles_liberty REAL NOT NULL,"
     " steps INTEGER NOT NULL, measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);"
     "CREATE INDEX measurement_spec ON measurement (spec);",
+
+    /* NULL in rows of version 1: measured again when asked for */
+    "ALTER TABLE measurement ADD COLUMN switching_zero_pj REAL;"
+    "ALTER TABLE measurement ADD COLUMN switching_unit_pj REAL;"
+    "ALTER TABLE measurement ADD COLUMN switching_liberty_pj REAL;",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -98,8 +105,10 @@ enum axm_status store_open(const char *path, struct store **out)
         strbuf_adds(&cache, "/results.sqlite");
     }
     struct store *s = calloc(1, sizeof *s);
-    if (s)
+    if (s) {
+        pthread_mutex_init(&s->lock, NULL);
         s->path = strdup(path ? path : cache.s ? cache.s : "");
+    }
     strbuf_release(&cache);
     if (st == AXM_OK && (!s || !s->path))
         st = fail(AXM_ENV, "result store: out of memory");
@@ -119,6 +128,7 @@ void store_close(struct store *s)
     if (!s)
         return;
     sqlite3_close(s->db);
+    pthread_mutex_destroy(&s->lock);
     free(s->path);
     free(s);
 }
@@ -132,12 +142,14 @@ const char *store_path(const struct store *s)
 #define VALUES \
     "area_um2, cells, delay_ns, leakage_nw, energy_zero_pj, energy_zero_ci95_pj, toggles_zero," \
     " energy_unit_pj, energy_unit_ci95_pj, toggles_unit, energy_liberty_pj, energy_liberty_ci95_pj," \
-    " toggles_liberty, steps"
+    " toggles_liberty, steps, switching_zero_pj, switching_unit_pj, switching_liberty_pj"
 
-enum axm_status store_get(struct store *s, const char *key, struct measurement *out, int *found)
+static enum axm_status get(struct store *s, const char *key, struct measurement *out, int *found)
 {
     sqlite3_stmt *q;
-    if (sqlite3_prepare_v2(s->db, "SELECT " VALUES " FROM measurement WHERE key = ?1", -1, &q, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db,
+                           "SELECT " VALUES " FROM measurement WHERE key = ?1"
+                           " AND switching_unit_pj IS NOT NULL", -1, &q, NULL) != SQLITE_OK)
         return db_error(s, "reading");
     sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
     int rc = sqlite3_step(q);
@@ -150,7 +162,8 @@ enum axm_status store_get(struct store *s, const char *key, struct measurement *
             .leakage_nw = sqlite3_column_double(q, 3),
             .steps = sqlite3_column_int64(q, 13),
         };
-        for (int d = 0; d < 3; d++) {
+        for (int d = 0; d < STORE_MODELS; d++) {
+            out->switching_pj[d] = sqlite3_column_double(q, 14 + d);
             out->energy_pj[d] = sqlite3_column_double(q, 4 + 3 * d);
             out->energy_ci95_pj[d] = sqlite3_column_double(q, 5 + 3 * d);
             out->toggles[d] = sqlite3_column_double(q, 6 + 3 * d);
@@ -161,7 +174,15 @@ enum axm_status store_get(struct store *s, const char *key, struct measurement *
     return st;
 }
 
-enum axm_status store_put(struct store *s, const struct measurement_key *k, const struct measurement *m)
+enum axm_status store_get(struct store *s, const char *key, struct measurement *out, int *found)
+{
+    pthread_mutex_lock(&s->lock);
+    enum axm_status st = get(s, key, out, found);
+    pthread_mutex_unlock(&s->lock);
+    return st;
+}
+
+static enum axm_status put(struct store *s, const struct measurement_key *k, const struct measurement *m)
 {
     const char *const text[] = { k->key, k->spec, k->netlist_sha256, k->liberty, k->liberty_sha256, k->mode,
                                  k->stimulus, k->tools };
@@ -169,7 +190,8 @@ enum axm_status store_put(struct store *s, const struct measurement_key *k, cons
     if (sqlite3_prepare_v2(s->db,
                            "INSERT OR REPLACE INTO measurement (key, spec, netlist_sha256, liberty,"
                            " liberty_sha256, mode, stimulus, tools, " VALUES ") VALUES"
-                           " (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)",
+                           " (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
+                           "?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
                            -1, &q, NULL) != SQLITE_OK)
         return db_error(s, "writing");
     int n = 1;
@@ -179,14 +201,24 @@ enum axm_status store_put(struct store *s, const struct measurement_key *k, cons
     sqlite3_bind_int(q, n++, m->cells);
     sqlite3_bind_double(q, n++, m->delay_ns);
     sqlite3_bind_double(q, n++, m->leakage_nw);
-    for (int d = 0; d < 3; d++) {
+    for (int d = 0; d < STORE_MODELS; d++) {
         sqlite3_bind_double(q, n++, m->energy_pj[d]);
         sqlite3_bind_double(q, n++, m->energy_ci95_pj[d]);
         sqlite3_bind_double(q, n++, m->toggles[d]);
     }
     sqlite3_bind_int64(q, n++, m->steps);
+    for (int d = 0; d < STORE_MODELS; d++)
+        sqlite3_bind_double(q, n++, m->switching_pj[d]);
     enum axm_status st = sqlite3_step(q) == SQLITE_DONE ? AXM_OK : db_error(s, "writing");
     sqlite3_finalize(q);
+    return st;
+}
+
+enum axm_status store_put(struct store *s, const struct measurement_key *k, const struct measurement *m)
+{
+    pthread_mutex_lock(&s->lock);
+    enum axm_status st = put(s, k, m);
+    pthread_mutex_unlock(&s->lock);
     return st;
 }
 
@@ -220,4 +252,13 @@ enum axm_status store_query(struct store *s, const char *sql, store_row_fn *row,
     }
     sqlite3_finalize(q);
     return st;
+}
+
+enum axm_status store_export_sql(const char *filter, char **sql)
+{
+    char *quoted = sqlite3_mprintf("SELECT * FROM measurement WHERE spec GLOB %Q"
+                                   " ORDER BY spec, liberty, mode, stimulus, key", filter);
+    *sql = quoted ? strdup(quoted) : NULL;
+    sqlite3_free(quoted);
+    return *sql ? AXM_OK : fail(AXM_ENV, "result store: out of memory");
 }

@@ -12,11 +12,14 @@
 
 struct store;
 
-/* What was measured of one netlist under one set of conditions.  Power figures
- * are energies per operation in pJ at zero, unit and liberty delay. */
+enum { STORE_MODELS = 3 };   /* zero, unit, liberty: the values of enum delay_model */
+
+/* What was measured of one netlist under one set of conditions.  Dynamic
+ * energies are per operation, with and without what the cells burn inside. */
 struct measurement {
     double area_um2, delay_ns, leakage_nw;
-    double energy_pj[3], energy_ci95_pj[3], toggles[3];   /* by enum delay_model */
+    double energy_pj[STORE_MODELS], energy_ci95_pj[STORE_MODELS], toggles[STORE_MODELS];
+    double switching_pj[STORE_MODELS];   /* the half C V^2 part of energy_pj */
     int cells;
     long long steps;
 };
@@ -30,13 +33,16 @@ struct measurement_key {
 };
 
 /* Opens or creates; NULL path: "results.sqlite" in the cache directory.  AXM_ENV if
- * the file is not ours, newer than this program, or cannot be written. */
+ * the file is not ours, newer than this program, or cannot be written.  One
+ * store may be used by several threads. */
 enum axm_status store_open(const char *path, struct store **out) AXM_MUST_CHECK;
 void store_close(struct store *s);   /* NULL is fine */
 const char *store_path(const struct store *s);
 
-/* *found tells whether key is there. */
-enum axm_status store_get(struct store *s, const char *key, struct measurement *out, int *found) AXM_MUST_CHECK;
+/* *found tells whether key is there, with every figure (an older schema had
+ * fewer; put() then completes the row). */
+enum axm_status store_get(struct store *s, const char *key, struct measurement *out, int *found)
+    AXM_MUST_CHECK;
 enum axm_status store_put(struct store *s, const struct measurement_key *k,
                           const struct measurement *m) AXM_MUST_CHECK;
 
@@ -45,5 +51,9 @@ enum axm_status store_put(struct store *s, const struct measurement_key *k,
 typedef enum axm_status store_row_fn(void *ctx, int n, const char *const *names, const char *const *values,
                                      const int *is_number);
 enum axm_status store_query(struct store *s, const char *sql, store_row_fn *row, void *ctx) AXM_MUST_CHECK;
+
+/* The statement that exports the measurements whose spec matches a pattern
+ * with * and ?, by spec, library, mode and operands; free() it. */
+enum axm_status store_export_sql(const char *filter, char **sql) AXM_MUST_CHECK;
 
 #endif
