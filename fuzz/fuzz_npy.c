@@ -1,0 +1,8 @@
+/* libFuzzer target: .npy tables.  See property.h. */
+#include "fuzz/property.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    property_npy(data, len);
+    return 0;
+}

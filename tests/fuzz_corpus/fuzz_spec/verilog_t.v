@@ -1,0 +1,1 @@
+verilog:t.v
