@@ -11,11 +11,11 @@
  * others 0.  (Backward rewriting: Yu, Brown, Liu, Rossi and Ciesielski 2016,
  * doi:10.1109/TCAD.2016.2547898.)
  *
- * Covered: exact, array, wallace, dadda, booth, trunc, bam, cdm, scdm.  A final adder of
+ * Covered: exact, array, wallace, dadda, booth, quaternary, trunc, bam, cdm, scdm.  An adder of
  * prefix type (cla, ks, bk) has no adder cells, and rewriting it would take
  * exponentially many terms: its module is treated as a box.  A linear function
  * of its inputs is guessed by evaluating the box on 0 and on single ones, and
- * proven for all inputs by ABC.  What grows past ALGEBRA_TERMS_MAX is given up. */
+ * proven for all inputs by ABC.  What grows past POLY_TERMS_MAX is given up. */
 #ifndef AXM_SIM_ALGEBRA_H
 #define AXM_SIM_ALGEBRA_H
 
@@ -23,8 +23,6 @@
 #include <stdint.h>
 
 #include "cmodel/spec.h"
-
-enum { ALGEBRA_TERMS_MAX = 2000000 };
 
 enum algebra_answer { ALGEBRA_EQUAL, ALGEBRA_DIFFERENT, ALGEBRA_NO_ANSWER };
 
