@@ -12,7 +12,7 @@ static const struct cli_option options[] = {
     { "all-8bit", 0, NULL, "every variant of every family with 8x2 to 8x8 operands, both signs" },
     { "family", 0, "NAME", "with --all-8bit: this family only" },
     { "exhaustive", 0, NULL, "Verilator: every pair up to 16x16; Icarus: up to 12x12" },
-    { "random", 0, "N", "random pairs where not every pair is tried (default 2^20, Icarus 2^16)" },
+    { "random", 0, "N", "random pairs where not every pair is tried (default 2^20, Icarus 2^14)" },
     { "vcd", 0, "FILE", "leave a trace of the first mismatch there" },
     { "flat", 0, NULL, "one flat module, as axmul gen --flat makes it" },
     { "pipeline", 0, "N", "with N pipeline stages (0..64), as axmul gen --pipeline makes it" },

@@ -134,7 +134,7 @@ static enum axm_status open_model(const struct axm_spec *spec, const uint64_t *v
 
 enum {
     SAMPLED_SETTINGS = 16,      /* at least so many settings of the runtime ports are tried */
-    ICARUS_RANDOM = 1 << 16,
+    ICARUS_RANDOM = 1 << 14,
     RANDOM = 1 << 20,
 };
 
