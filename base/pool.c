@@ -15,6 +15,11 @@ void pool_set_threads(int n)
     atomic_store(&configured, n < 1 ? 0 : n);
 }
 
+void axm_set_threads(int n)
+{
+    pool_set_threads(n);
+}
+
 int pool_threads(void)
 {
     int n = atomic_load(&configured);

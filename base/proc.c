@@ -156,7 +156,8 @@ enum axm_status proc_run(const char *const argv[], const struct proc_opts *o)
         goto out;
     if (read(report[0], &e, sizeof e) == sizeof e) {
         bool missing = e.error == ENOENT && !e.of_dir;
-        st = fail(AXM_ENV, "%s: %s", e.of_dir ? o->dir : argv[0], missing ? "not found in PATH" : strerror(e.error));
+        st = fail(AXM_ENV, "%s: %s", e.of_dir ? o->dir : argv[0],
+                  missing ? "not found in PATH" : strerror(e.error));
         goto out;
     }
     if (to_err->len > err_before)

@@ -31,6 +31,11 @@ typedef void axm_message_fn(void *user, enum axm_status st, const char *line);
  * before starting work.  Messages themselves may come from any thread. */
 void axm_set_message_handler(axm_message_fn *fn, void *user);
 
+/* Threads that tables, metrics and proofs are computed on, for the whole
+ * process; n < 1, the default, is one per online core.  No result depends on
+ * it.  Set it before starting work. */
+void axm_set_threads(int n);
+
 /* The last message of the calling thread, "" if none; valid until the next. */
 const char *axm_last_message(void);
 

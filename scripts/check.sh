@@ -11,6 +11,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 3
 export LC_ALL=C B="${B:-build}" CMOCKA_MESSAGE_OUTPUT=stdout
 logs=$B/check
+unset MAKEFLAGS MFLAGS   # of a make that called us, whose job server is not ours
 
 # Runs one test of any kind.  Its output goes to $logs/NAME.log, its results to
 # $logs/NAME.res: lines of P, F or S, name, and how to run it alone, by tabs.

@@ -341,7 +341,8 @@ static int cache_places(void *arg __attribute__((unused)))
     setenv("HOME", in_scratch("home"), 1);
     for (int i = 0; i < 3; i++) {
         struct strbuf dir = { 0 };
-        if (file_cache_dir("sims", &dir) != AXM_OK || strcmp(dir.s, in_scratch(place[i])) || !file_is_dir(dir.s))
+        if (file_cache_dir("sims", &dir) != AXM_OK || strcmp(dir.s, in_scratch(place[i])) ||
+            !file_is_dir(dir.s))
             return i + 1;
         unsetenv(variable[i]);
         strbuf_release(&dir);

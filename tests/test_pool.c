@@ -51,6 +51,9 @@ TEST(test_pool__every_item_runs_once_and_threads_do_not_change_the_result)
     }
     pool_set_threads(0);
     assert_int_equal(pool_threads(), sysconf(_SC_NPROCESSORS_ONLN));
+    axm_set_threads(3);   /* the same, for users of the library */
+    assert_int_equal(pool_threads(), 3);
+    axm_set_threads(0);
     assert_int_equal(pool_run(0, draw, &many), AXM_OK);
 }
 
