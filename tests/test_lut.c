@@ -276,6 +276,28 @@ TEST(test_lut__header_compiles_to_the_products)
                  "    if (lut_x____error_____lut[3][3] != 9) return 1;\n");
 }
 
+TEST(test_lut__header_says_how_to_index)
+{
+#define STANDS "The product of a and b stands at "
+    static const struct {
+        const char *spec;
+        enum axm_lut_index index;
+        const char *made_by, *says;
+    } cases[] = {
+        { "exact4x3s", AXM_INDEX_VALUES, "\"axmul lut exact4x3s\"",
+          "4 x 3 bits, signed.  " STANDS "[a + 8][b + 4]. */" },
+        { "exact4x3s", AXM_INDEX_BITS, "\"axmul lut exact4x3s --index bits\"",
+          "4 x 3 bits, signed.  " STANDS "[a][b], a and b as bit patterns. */" },
+        { "exact2u", AXM_INDEX_VALUES, "\"axmul lut exact2u\"",
+          "2 x 2 bits, unsigned.  " STANDS "[a][b]. */" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct strbuf text = written(cases[i].spec, AXM_LUT_HEADER, cases[i].index);
+        CHECK(strstr(text.s, cases[i].made_by) && strstr(text.s, cases[i].says), "%.300s", text.s);
+        strbuf_release(&text);
+    }
+}
+
 TEST(test_lut__nothing_is_left_when_writing_fails)
 {
     struct axm_lut l = built("exact2u");

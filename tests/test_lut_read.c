@@ -214,6 +214,10 @@ TEST(test_lut_read__npy_headers_bad)
         { "{'descr': '<i2', 'fortran_order': False, 'shape': (4, 4)} x", KEYS },
         { "{'descr': '<i2', 'descr': '<i2', 'fortran_order': False, 'shape': (4, 4)}", KEYS },
         { "{'descr': '<i2', 'fortran_order': False}", KEYS },
+        { "{'descr': '<i2', 'shape': (4, 4)}", KEYS },
+        { "{'fortran_order': False, 'shape': (4, 4)}", KEYS },
+        { "{'descr': '|i1', 'fortran_order': False, 'shape': (4, 4)}",
+          "4 x 4 elements of 1 bytes are 16 bytes, got 32" },
         { "{'descr': '<i2', 'fortran_order': False, 'shape': (4, 4), 'more': 1}", KEYS },
         { "{'descr': '<i2', 'fortran_order': 0, 'shape': (4, 4)}",
           "not a readable .npy: its fortran_order is neither True nor False" },
@@ -229,7 +233,7 @@ TEST(test_lut_read__npy_headers_bad)
               st, c.line);
     }
     struct capture c;   /* larger than size_t */
-    parse_header("{'descr': '<i2', 'fortran_order': False, 'shape': (4, 999999999999999999999999999999)}", &c);
+    parse_header("{'descr': '<i2', 'fortran_order': False, 'shape': (4, 99999999999999999999999999)}", &c);
     CHECK(strstr(c.line, "a table has at most 24 address bits, 2^24 entries, got 4 x "), "%s", c.line);
 }
 
