@@ -163,8 +163,8 @@ enum axm_status characterise(const struct mul_circuit *c, const struct character
     int found = 0;
     enum axm_status st = describe_stimulus(&o->stimulus, &stimulus);
     strbuf_addf(&all, "%s\n%s\n%s\n%s\n%s\nslew %.17g load %.17g\n%s\n" ENGINE "\n", netlist.s,
-                o->lib->sha256, synth_mode_name(o->mode), c->is_signed ? "signed" : "unsigned", stimulus.s ? stimulus.s : "",
-                o->mapped.input_slew_ns, o->mapped.output_load_pf, o->tools);
+                o->lib->sha256, synth_mode_name(o->mode), c->is_signed ? "signed" : "unsigned",
+                stimulus.s ? stimulus.s : "", o->mapped.input_slew_ns, o->mapped.output_load_pf, o->tools);
     if (st == AXM_OK && (all.failed || stimulus.failed))
         st = fail(AXM_ENV, "%s: out of memory", c->name);
     if (st == AXM_OK)

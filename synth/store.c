@@ -224,13 +224,24 @@ enum axm_status store_put(struct store *s, const struct measurement_key *k, cons
 
 enum { QUERY_COLUMNS_MAX = 64 };
 
-enum axm_status store_query(struct store *s, const char *sql, store_row_fn *row, void *ctx)
+/* sqlite3_stmt_readonly() is not enough: ATTACH, which makes files, passes it. */
+static int only_reads(void *ctx, int action, const char *a, const char *b, const char *c, const char *d)
+{
+    (void)ctx, (void)a, (void)b, (void)c, (void)d;
+    return action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION ||
+                   action == SQLITE_RECURSIVE ? SQLITE_OK : SQLITE_DENY;
+}
+
+static enum axm_status query(struct store *s, const char *sql, store_row_fn *row, void *ctx)
 {
     const char *name[QUERY_COLUMNS_MAX], *value[QUERY_COLUMNS_MAX], *tail;
     int number[QUERY_COLUMNS_MAX], rc;
     sqlite3_stmt *q = NULL;
     enum axm_status st = AXM_OK;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &q, &tail) != SQLITE_OK)
+    sqlite3_set_authorizer(s->db, only_reads, NULL);
+    rc = sqlite3_prepare_v2(s->db, sql, -1, &q, &tail);
+    sqlite3_set_authorizer(s->db, NULL, NULL);
+    if (rc != SQLITE_OK)
         return fail(AXM_USAGE, "%s: %s", sql, sqlite3_errmsg(s->db));
     if (!q || !sqlite3_stmt_readonly(q) || tail[strspn(tail, " \t\r\n;")])
         st = fail(AXM_USAGE, "db query: expected one statement that only reads");
@@ -251,6 +262,14 @@ enum axm_status store_query(struct store *s, const char *sql, store_row_fn *row,
         st = row(ctx, n, name, value, number);
     }
     sqlite3_finalize(q);
+    return st;
+}
+
+enum axm_status store_query(struct store *s, const char *sql, store_row_fn *row, void *ctx)
+{
+    pthread_mutex_lock(&s->lock);
+    enum axm_status st = query(s, sql, row, ctx);
+    pthread_mutex_unlock(&s->lock);
     return st;
 }
 

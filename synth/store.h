@@ -47,7 +47,8 @@ enum axm_status store_put(struct store *s, const struct measurement_key *k,
                           const struct measurement *m) AXM_MUST_CHECK;
 
 /* Runs one read-only statement and calls row for each row (values as text, NULL
- * for null).  Statements that would write are refused. */
+ * for null).  Statements that would write are refused;
+ * row must not use the store. */
 typedef enum axm_status store_row_fn(void *ctx, int n, const char *const *names, const char *const *values,
                                      const int *is_number);
 enum axm_status store_query(struct store *s, const char *sql, store_row_fn *row, void *ctx) AXM_MUST_CHECK;
