@@ -30,7 +30,8 @@ static enum axm_status set_origin(struct netlist *nl, const struct axm_spec *spe
     struct strbuf text = { 0 };
     axm_spec_print_circuit(spec, name);
     strbuf_addf(&text, "axmul gen %s%s%s%s", name, o->flat ? " --flat" : "",
-                o->register_inputs ? " --register-inputs" : "", o->register_outputs ? " --register-outputs" : "");
+                o->register_inputs ? " --register-inputs" : "",
+                o->register_outputs ? " --register-outputs" : "");
     if (o->pipeline_stages)
         strbuf_addf(&text, " --pipeline %d", o->pipeline_stages);
     enum axm_status st = text.failed ? fail(AXM_ENV, "%s: out of memory", name) : AXM_OK;
@@ -41,7 +42,8 @@ static enum axm_status set_origin(struct netlist *nl, const struct axm_spec *spe
 }
 
 /* The netlist of spec with its registers. */
-static enum axm_status build(const struct axm_spec *spec, const struct axm_circuit_opts *o, struct netlist **out)
+static enum axm_status build(const struct axm_spec *spec, const struct axm_circuit_opts *o,
+                             struct netlist **out)
 {
     struct netlist *nl;
     enum axm_status st = mul_netlist(spec, &nl);
