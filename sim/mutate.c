@@ -332,6 +332,12 @@ static int setting_count(const struct subject *s)
     return netlist_ports(s->nl) > 3 ? SETTINGS : 1;   /* a_i, b_i, p_o */
 }
 
+/* Does simulation see all operand pairs, at all settings? */
+static bool sees_all(const struct subject *s)
+{
+    return is_exhaustive(s->spec) && setting_count(s) == 1;
+}
+
 static enum axm_status simulate_setting(struct bench *b, const struct run *r, const struct axm_mul *m,
                                         const struct stimulus *pairs, const uint64_t *port)
 {
@@ -398,10 +404,9 @@ static enum axm_status explain(const struct bench *b, struct group *g, size_t i)
     enum axm_status st = formal_equal(s->nl, b->nl[i], 0, &f);
     if (st)
         return st;
-    bool sampled = !is_exhaustive(s->spec) || setting_count(s) > 1;
     if (f.verdict == FORMAL_PROVEN) {
         g->equivalent++;
-    } else if (f.verdict == FORMAL_DISPROVEN && sampled) {
+    } else if (f.verdict == FORMAL_DISPROVEN && !sees_all(s)) {
         g->by_proof++;
     } else {
         g->unexplained++;
@@ -520,7 +525,7 @@ enum axm_status mutate_run(const struct mutate_request *q, mutate_done_fn *done,
     }
     for (size_t i = 0; subject && r.group && i < q->n; i++) {
         struct mutate_result *result = &subject[i].result;
-        result->exhaustive = subject[i].spec && is_exhaustive(subject[i].spec);
+        result->exhaustive = subject[i].nl && sees_all(&subject[i]);
         if ((!st || st == AXM_STOPPED) && !subject[i].groups_left) {
             bad += result->unexplained + result->disagreements;
             done(ctx, result);

@@ -68,7 +68,7 @@ struct mutate_result {
     size_t equivalent;      /* proven so */
     size_t unexplained;     /* none of these; each was reported in one line */
     size_t disagreements;   /* caught by one simulator only; each was reported */
-    bool exhaustive;
+    bool exhaustive;        /* simulation saw all operand pairs and runtime port values */
     double seconds;
 };
 
