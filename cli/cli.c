@@ -328,6 +328,7 @@ int cli_main(int argc, char **argv)
     if (st == AXM_OK)
         st = help ? cli_print_help(a.command, stdout) : a.command->run(&a);
     free(a.operand);
+    free(a.given);
     enum axm_status written = cli_flush(stdout);
     if (st == AXM_OK)
         st = written;

@@ -19,7 +19,9 @@ static const struct {
     [SYNTH_FLAT] = { "flat", true, false,
         "synth -flatten -top ${top}\nabc -liberty ${lib}\nopt_clean -purge\n" },
     [SYNTH_EXTRACT] = { "extract", true, true,
+        /* synth drops modules that nothing uses yet, the adder cells too: read again */
         "synth -flatten -top ${top}\nextract_fa -fa\ntechmap -map extract.v\nopt_clean\n"
+        "read_verilog -overwrite adders.v\n"
         "hierarchy -check -top ${top}\nflatten\nabc -liberty ${lib}\nopt_clean -purge\n" },
     [SYNTH_GENERIC] = { "generic", false, false, "synth -flatten -top ${top}\nopt_clean -purge\n" },
     [SYNTH_ICE40] = { "ice40", false, false, "synth_ice40 -noflatten -top ${top}\nflatten\nopt_clean -purge\n" },
