@@ -12,7 +12,7 @@ static const struct cli_option options[] = {
     { "all-8bit", 0, NULL, "every variant of every family with 8x2 to 8x8 operands, both signs" },
     { "family", 0, "NAME", "with --all-8bit: this family only" },
     { "exhaustive", 0, NULL, "Verilator: every pair up to 16x16; Icarus: up to 12x12" },
-    { "random", 0, "N", "random pairs where not every pair is tried (default 2^20, Icarus 2^14)" },
+    { "random", 0, "N", "random pairs where not every pair is tried (default 2^20, Icarus 2^13)" },
     { "vcd", 0, "FILE", "leave a trace of the first mismatch there" },
     { "flat", 0, NULL, "one flat module, as axmul gen --flat makes it" },
     { "pipeline", 0, "N", "with N pipeline stages (0..64), as axmul gen --pipeline makes it" },
@@ -35,9 +35,9 @@ static const char help[] =
     "12x12 by Verilator and 10x10 by Icarus; with --exhaustive up to 16x16 by Verilator\n"
     "(many minutes a circuit) and 12x12 by Icarus (minutes). Beyond that each tries\n"
     "all pairs of corner operands (0, 1, extremes, powers of two and their neighbours,\n"
-    "patterns) and seeded random pairs; such rows say \"sample\". Where no simulator\n"
-    "can try all, above 32 operand bits, a formal proof is added unless --sim is given\n"
-    "or the circuit has registers.\n"
+    "patterns; Icarus: at most 2^13 of these pairs) and seeded random pairs; such rows\n"
+    "say \"sample\". Where no simulator can try all, above 32 operand bits, a formal\n"
+    "proof is added unless --sim is given or the circuit has registers.\n"
     "Ports for runtime parameters (cdmr, scdmr) are swept over all their values,\n"
     "or over at least 16 settings where that is too much; the note says how many.\n"
     "\n"

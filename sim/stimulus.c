@@ -94,6 +94,23 @@ enum axm_status stimulus_sample(int width_a, int width_b, uint64_t random, uint6
     return AXM_OK;
 }
 
+void stimulus_thin_corners(struct stimulus *s, uint64_t most)
+{
+    if (s->corners <= most)
+        return;
+    uint64_t n = 0;
+    for (; n < most; n++) {
+        s->a[n] = s->a[n * s->corners / most];
+        s->b[n] = s->b[n * s->corners / most];
+    }
+    for (uint64_t i = s->corners; i < s->count; i++, n++) {
+        s->a[n] = s->a[i];
+        s->b[n] = s->b[i];
+    }
+    s->corners = most;
+    s->count = n;
+}
+
 void stimulus_release(struct stimulus *s)
 {
     free(s->a);

@@ -34,6 +34,9 @@ enum axm_status stimulus_sample(int width_a, int width_b, uint64_t random, uint6
                                 struct stimulus *out) AXM_MUST_CHECK;
 void stimulus_release(struct stimulus *s);
 
+/* Keeps `most` of a list's corner pairs, evenly spread, if it has more. */
+void stimulus_thin_corners(struct stimulus *s, uint64_t most);
+
 /* Pairs first..first+count-1 of s; borrows its lists, do not release it. */
 struct stimulus stimulus_slice(const struct stimulus *s, uint64_t first, uint64_t count);
 

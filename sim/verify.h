@@ -27,7 +27,7 @@ struct verify_request {
     unsigned backends;      /* mask of 1 << enum verify_backend */
     bool formal_if_wide;    /* formal also where no backend is exhaustive: above 32 address bits */
     bool full;              /* Verilator exhaustive up to 32 address bits, Icarus up to 24 */
-    uint64_t random;        /* random pairs where not exhaustive; 0: 2^20, of Icarus 2^14 */
+    uint64_t random;        /* random pairs where not exhaustive; 0: 2^20, of Icarus 2^13 */
     uint64_t seed;
     bool flat, registered_inputs, registered_outputs;   /* as axmul gen has them */
     int pipeline;           /* stages, 0: none */
@@ -37,7 +37,8 @@ struct verify_request {
 struct verify_result {
     size_t spec;            /* index into the request's */
     enum verify_backend backend;
-    bool exhaustive;        /* all operand pairs; else corners and seeded random ones.
+    bool exhaustive;        /* all operand pairs; else corners (of Icarus 2^13 of
+                             * them at most) and seeded random ones.
                              * Of formal: proven (pairs is 0 then) */
     uint64_t settings, all_settings;   /* of the runtime ports: tried, possible (1 without such ports) */
     struct sim_result sim;

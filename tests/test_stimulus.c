@@ -83,3 +83,23 @@ TEST(test_stimulus__every_leading_position_comes_up)
         CHECK(count[k] > 60, "leading one at %d: %d times", k - 1, count[k]);
     stimulus_release(&s);
 }
+
+TEST(test_stimulus__thinned_corners_leave_the_random_pairs)
+{
+    struct stimulus x, y;
+    assert_int_equal(stimulus_sample(16, 16, 300, 5, &x), AXM_OK);
+    assert_int_equal(stimulus_sample(16, 16, 300, 5, &y), AXM_OK);
+    stimulus_thin_corners(&y, 1000);
+    assert_true(x.corners > 5000 && y.corners == 1000 && y.count == 1300);
+    assert_memory_equal(x.a + x.corners, y.a + 1000, 300 * sizeof *x.a);
+    assert_memory_equal(x.b + x.corners, y.b + 1000, 300 * sizeof *x.b);
+    for (int i = 0; i < 1000; i++) {   /* ascending, so each pair once, to the end of the list */
+        assert_true(has_pair(&x, y.a[i], y.b[i]));
+        assert_true(i == 0 || y.a[i] > y.a[i - 1] || (y.a[i] == y.a[i - 1] && y.b[i] > y.b[i - 1]));
+    }
+    assert_true(y.a[0] == 0 && y.b[0] == 0 && y.a[999] > 0xfe00);
+    stimulus_thin_corners(&y, 2000);
+    assert_int_equal(y.count, 1300);
+    stimulus_release(&x);
+    stimulus_release(&y);
+}
