@@ -82,8 +82,8 @@ static enum axm_status mutate_and_print(const struct cli_args *args, const struc
         if (!st)
             st = printed;
         note("%zu mutants of %zu specs%s: %zu caught, %zu proven equivalent, %zu unexplained; seed %" PRIu64
-             "; %.1f s", o.mutants, o.specs, st == AXM_STOPPED ? " (interrupted)" : "", o.caught, o.equivalent,
-             o.bad, q->seed, clock_seconds() - start);
+             "; %.1f s", o.mutants, o.specs, st == AXM_STOPPED ? " (interrupted)" : "", o.caught,
+             o.equivalent, o.bad, q->seed, clock_seconds() - start);
     }
     table_free(o.table);
     return st;

@@ -160,7 +160,8 @@ enum axm_status ref_wrapper(const struct axm_spec *s, struct strbuf *out)
     if (r->blocks_in_port)
         add_block_port(s, out);
     strbuf_adds(out, "    .p_o(p_o)\n  );\nendmodule\n\n"
-                     "// The modules of one circuit share its file.\n/* verilator lint_off DECLFILENAME */\n");
+                     "// The modules of one circuit share its file.\n"
+                     "/* verilator lint_off DECLFILENAME */\n");
     struct strbuf body = { 0 };
     if (!out->failed) {
         bool taken[REF_FILES_MAX] = { false };

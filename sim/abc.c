@@ -155,7 +155,8 @@ static void parse_pattern(const struct strbuf *said, struct strbuf *pattern)
     strbuf_add(pattern, p, strcspn(p, "\n"));
 }
 
-enum axm_status abc_equal(const char *dir, const char *x, const char *y, int timeout_s, struct abc_verdict *out)
+enum axm_status abc_equal(const char *dir, const char *x, const char *y, int timeout_s,
+                          struct abc_verdict *out)
 {
     *out = (struct abc_verdict){ .answer = ABC_NO_ANSWER, .command = "&cec" };
     enum axm_status st = same_symbols(dir, x, y);

@@ -36,7 +36,9 @@ static bool adder_cell_right(const cJSON *modules, const char *name, bool full)
             value[c.in.bit[i]] = plane[i];
         circuit_eval(&c, value);
         uint64_t a = plane[0], b = plane[1], ci = full ? plane[2] : 0;
-        right = !(((value[c.out.bit[0]] ^ a ^ b ^ ci) | (value[c.out.bit[1]] ^ ((a & b) | (ci & (a | b))))) & 0xff);
+        uint64_t wrong = (value[c.out.bit[0]] ^ a ^ b ^ ci) |
+                         (value[c.out.bit[1]] ^ ((a & b) | (ci & (a | b))));
+        right = !(wrong & 0xff);
     }
     free(value);
     circuit_release(&c);
@@ -277,7 +279,8 @@ static bool put_linear(const struct box *box, const struct linear *l, struct str
     if (fits) {
         strbuf_addf(out, "module %s_linear (", box->module->string);
         put_ports(box->module, out);
-        strbuf_addf(out, "\n);\n  wire [%d:0] s = %d'd%llu", l->width - 1, l->width, (unsigned long long)l->base);
+        strbuf_addf(out, "\n);\n  wire [%d:0] s = %d'd%llu", l->width - 1, l->width,
+                    (unsigned long long)l->base);
         for (int r = 0; r < rows; r++) {
             strbuf_adds(out, "\n    + {");
             for (int k = l->width - 1; k >= 0; k--) {
@@ -452,7 +455,9 @@ static const struct gate *schedule_next(struct schedule *s, const struct poly *p
     for (size_t r = 0; r < s->n_ready && best_rank > 0; r++) {
         uint32_t g = s->ready[r];
         bool adder = s->c->gate[g].kind >= GATE_HA;
-        uint64_t rank = !adder ? 1 + (uint64_t)s->level[g] : is_linear(p, &s->c->gate[g]) ? 0 : UINT64_MAX - 1;
+        uint64_t rank = 1 + (uint64_t)s->level[g];
+        if (adder)
+            rank = is_linear(p, &s->c->gate[g]) ? 0 : UINT64_MAX - 1;
         if (rank < best_rank) {
             best = r;
             best_rank = rank;
@@ -651,8 +656,9 @@ static const struct {
     void (*define)(struct definition *d);
 } definitions[] = {
     { "exact", define_exact }, { "array", define_exact }, { "wallace", define_exact },
-    { "dadda", define_exact }, { "booth", define_exact }, { "quaternary", define_exact }, { "trunc", define_trunc },
-    { "bam", define_bam }, { "cdm", define_carry_disregard }, { "scdm", define_carry_disregard },
+    { "dadda", define_exact }, { "booth", define_exact }, { "quaternary", define_exact },
+    { "trunc", define_trunc }, { "bam", define_bam },
+    { "cdm", define_carry_disregard }, { "scdm", define_carry_disregard },
 };
 
 static int find_definition(const struct axm_spec *s)
@@ -671,7 +677,8 @@ bool algebra_applies(const struct axm_spec *s)
 /* --- proofs ----------------------------------------------------------------------- */
 
 /* The variables of a port of the top module; false if it is not there or has another width. */
-static bool port_vars(const struct circuit *c, const cJSON *module, const char *name, int width, const var **out)
+static bool port_vars(const struct circuit *c, const cJSON *module, const char *name, int width,
+                      const var **out)
 {
     size_t in = 0, outputs = 0;
     const cJSON *port;

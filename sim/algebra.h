@@ -49,6 +49,7 @@ enum axm_status algebra_prove(const struct axm_spec *s, const char *json, const 
 /* Yosys commands that turn dut.v into dut.json: gates of one or two inputs, the
  * module hierarchy kept. */
 #define ALGEBRA_SCRIPT \
-    "design -reset; read_verilog dut.v; hierarchy -check -auto-top; proc; opt_expr; simplemap; opt_clean; write_json dut.json"
+    "design -reset; read_verilog dut.v; hierarchy -check -auto-top; proc; opt_expr; simplemap; " \
+    "opt_clean; write_json dut.json"
 
 #endif

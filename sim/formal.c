@@ -211,8 +211,8 @@ static enum axm_status prove_box(void *ctx, const char *module, const char *refe
     return st;
 }
 
-static enum axm_status prove_by_algebra(const struct axm_spec *spec, const struct netlist *nl, const char *dir,
-                                        int timeout_s, struct formal_result *out)
+static enum axm_status prove_by_algebra(const struct axm_spec *spec, const struct netlist *nl,
+                                        const char *dir, int timeout_s, struct formal_result *out)
 {
     struct strbuf json = { 0 };
     struct algebra_result r;

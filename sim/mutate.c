@@ -310,7 +310,8 @@ static enum axm_status bench_make(struct bench *b, const struct run *r, const st
 }
 
 /* Values of the runtime ports of setting number k: all 0, all largest, then seeded. */
-static struct axm_spec setting(const struct axm_spec *spec, uint64_t seed, int k, uint64_t port[RUNTIME_PORTS])
+static struct axm_spec setting(const struct axm_spec *spec, uint64_t seed, int k,
+                               uint64_t port[RUNTIME_PORTS])
 {
     struct axm_spec s = *spec;
     struct rng r;
@@ -368,7 +369,8 @@ static enum axm_status simulate(struct bench *b, const struct run *r, const stru
     if (is_exhaustive(s->spec))
         pairs = stimulus_all(s->spec->width_a, s->spec->width_b);
     else
-        st = stimulus_sample(s->spec->width_a, s->spec->width_b, q->random ? q->random : 1 << 16, q->seed, &pairs);
+        st = stimulus_sample(s->spec->width_a, s->spec->width_b, q->random ? q->random : 1 << 16, q->seed,
+                             &pairs);
     for (int k = 0; k < setting_count(s) && !st; k++) {
         uint64_t port[RUNTIME_PORTS];
         struct axm_spec at = setting(s->spec, q->seed, k, port);
@@ -392,7 +394,8 @@ static void __attribute__((format(printf, 3, 4))) report(const struct subject *s
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     mutant_describe(s->nl, &s->mutant[mutant], &what);
-    fail(AXM_MISMATCH, "%s: mutant %zu, %s: %s", netlist_name(s->nl), mutant, what.failed ? "" : what.s, text);
+    fail(AXM_MISMATCH, "%s: mutant %zu, %s: %s", netlist_name(s->nl), mutant, what.failed ? "" : what.s,
+         text);
     strbuf_release(&what);
 }
 
@@ -412,8 +415,10 @@ static enum axm_status explain(const struct bench *b, struct group *g, size_t i)
         g->unexplained++;
         if (f.verdict == FORMAL_DISPROVEN)
             report(s, g->first + i,
-                   "not caught, but a = 0x%" PRIx64 ", b = 0x%" PRIx64 " gives 0x%" PRIx64 ", not 0x%" PRIx64,
-                   f.counterexample.a, f.counterexample.b, f.counterexample.actual, f.counterexample.expected);
+                   "not caught, but a = 0x%" PRIx64 ", b = 0x%" PRIx64 " gives 0x%" PRIx64
+                   ", not 0x%" PRIx64,
+                   f.counterexample.a, f.counterexample.b, f.counterexample.actual,
+                   f.counterexample.expected);
         else
             report(s, g->first + i, "not caught and not proven equivalent: %s", f.reason);
     }

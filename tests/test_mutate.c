@@ -43,8 +43,9 @@ static void check_fault(enum cell_kind kind, struct mutant m, unsigned out0, uns
     mutant_describe(nl, &m, &what);
     assert_int_equal(netlist_check(bad), AXM_OK);
     netlist_eval64(bad, in, out);
-    CHECK((out[0] & 0xff) == out0 && (out[1] & 0xff) == out1, "%s %s: %02llx %02llx, not %02x %02x", cell_name(kind),
-          what.s, (unsigned long long)out[0] & 0xff, (unsigned long long)out[1] & 0xff, out0, out1);
+    CHECK((out[0] & 0xff) == out0 && (out[1] & 0xff) == out1, "%s %s: %02llx %02llx, not %02x %02x",
+          cell_name(kind), what.s, (unsigned long long)out[0] & 0xff, (unsigned long long)out[1] & 0xff,
+          out0, out1);
     assert_string_equal(what.s, text);
     strbuf_release(&what);
     netlist_free(bad);
@@ -77,12 +78,14 @@ TEST(test_mutate__faults_of_adder_cells)
     unsigned sum = A ^ B ^ C, carry = (A & B) | (C & (A | B));
     check_fault(CELL_FA, (struct mutant){ .mutation = MUTATE_SWAP }, carry, sum,
                 "cell 0 FA (top): sum and carry swapped");
-    check_fault(CELL_FA, (struct mutant){ .mutation = MUTATE_CARRY }, sum, (A & B) | C, "cell 0 FA (top): wrong carry");
+    check_fault(CELL_FA, (struct mutant){ .mutation = MUTATE_CARRY }, sum, (A & B) | C,
+                "cell 0 FA (top): wrong carry");
     check_fault(CELL_FA, (struct mutant){ .mutation = MUTATE_STUCK_1, .pin = 2 }, ~(A ^ B) & 0xff, A | B,
                 "cell 0 FA (top): input 2 stuck-at-1");
     check_fault(CELL_HA, (struct mutant){ .mutation = MUTATE_SWAP }, A & B, A ^ B,
                 "cell 0 HA (top): sum and carry swapped");
-    check_fault(CELL_HA, (struct mutant){ .mutation = MUTATE_CARRY }, A ^ B, A | B, "cell 0 HA (top): wrong carry");
+    check_fault(CELL_HA, (struct mutant){ .mutation = MUTATE_CARRY }, A ^ B, A | B,
+                "cell 0 HA (top): wrong carry");
 }
 
 /* --- drawing ------------------------------------------------------------------------ */
@@ -197,8 +200,9 @@ TEST(test_mutate__catches_what_differs)
             struct netlist *mutant = mutant_netlist(nl, &m[k]);
             bool same_outputs = true;
             for (int chunk = 0; chunk < 4; chunk++) {   /* 2^8 pairs at most, 64 at a time */
-                static const uint64_t plane[6] = { 0xaaaaaaaaaaaaaaaa, 0xcccccccccccccccc, 0xf0f0f0f0f0f0f0f0,
-                                                   0xff00ff00ff00ff00, 0xffff0000ffff0000, 0xffffffff00000000 };
+                static const uint64_t plane[6] = { 0xaaaaaaaaaaaaaaaa, 0xcccccccccccccccc,
+                                                   0xf0f0f0f0f0f0f0f0, 0xff00ff00ff00ff00,
+                                                   0xffff0000ffff0000, 0xffffffff00000000 };
                 uint64_t in[8], x[8], y[8];
                 for (int b = 0; b < inputs; b++)
                     in[b] = b < 6 ? plane[b] : -(uint64_t)(chunk >> (b - 6) & 1);
@@ -209,8 +213,8 @@ TEST(test_mutate__catches_what_differs)
             differ += !same_outputs;
             netlist_free(mutant);
         }
-        CHECK(s.each[i].mutants == n && s.each[i].caught == differ, "%s: %zu of %zu caught, %zu differ", specs[i],
-              s.each[i].caught, s.each[i].mutants, differ);
+        CHECK(s.each[i].mutants == n && s.each[i].caught == differ, "%s: %zu of %zu caught, %zu differ",
+              specs[i], s.each[i].caught, s.each[i].mutants, differ);
         CHECK(differ > 0, "%s", specs[i]);
         free(m);
         netlist_free(nl);

@@ -50,7 +50,8 @@ module ref_trunc #(
   wire [WidthP-1:0] p;
 
   ref_matrix #(
-    .WidthA(WidthA), .WidthB(WidthB), .Signed(Signed), .FirstRow(0), .FirstColumn(C), .Fold((Comp == 2) ? 1 : 0)
+    .WidthA(WidthA), .WidthB(WidthB), .Signed(Signed),
+    .FirstRow(0), .FirstColumn(C), .Fold((Comp == 2) ? 1 : 0)
   ) u_matrix (
     .a_i(a), .b_i(b), .p_o(p)
   );
