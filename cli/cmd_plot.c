@@ -28,8 +28,9 @@ static const char help[] =
     "error      the error (approximate - exact) of every pair, blue below, red above 0\n"
     "histogram  how often each error occurs\n"
     "\n"
-    "Under the title stand the error metrics over all operand pairs. Multipliers of up\n"
-    "to 24 address bits; maps of more than 1024 x 1024 pairs need --range.\n"
+    "Maps of more than 1024 x 1024 pairs need --range; histograms are of multipliers\n"
+    "of up to 24 address bits, and so are the error metrics under the title (over all\n"
+    "operand pairs).\n"
     "\n"
     "  axmul plot product scdm8s_x5_y2 -o map.svg\n"
     "  axmul plot error drum8u_k4 -o error.png\n"
@@ -40,21 +41,21 @@ enum kind { PRODUCT, ERROR, HISTOGRAM };
 struct plot {
     enum kind kind;
     const struct axm_mul *mul;
-    struct axm_lut lut;
+    struct axm_lut lut;         /* value NULL: too wide for one; then only a part is drawn */
     int64_t lo, hi;             /* operand values on both axes, clamped to the operands */
     bool svg;                   /* else PNG */
 };
 
 enum { MAP_SIDE_MAX = 1024, LABEL_SIDE_MAX = 21 };
 
-static int64_t lowest(const struct plot *p, int width)
+static int64_t lowest(const struct axm_mul *m, int width)
 {
-    return p->lut.is_signed ? -((int64_t)1 << (width - 1)) : 0;
+    return axm_mul_signed(m) ? -((int64_t)1 << (width - 1)) : 0;
 }
 
-static int64_t highest(const struct plot *p, int width)
+static int64_t highest(const struct axm_mul *m, int width)
 {
-    return ((int64_t)1 << (width - p->lut.is_signed)) - 1;
+    return ((int64_t)1 << (width - axm_mul_signed(m))) - 1;
 }
 
 static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
@@ -62,23 +63,35 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
-static int32_t product_at(const struct plot *p, int64_t a, int64_t b)
+/* approximate - exact, modulo 2^64: right below 2^63, which only unsigned 32 x 32
+ * bits could pass. */
+static int64_t error_of(const struct axm_mul *m, uint64_t product, uint64_t exact)
 {
-    return axm_lut_at(&p->lut, (uint32_t)((uint64_t)a & axm_mask(p->lut.width_a)),
-                      (uint32_t)((uint64_t)b & axm_mask(p->lut.width_b)));
+    int width = axm_mul_width_product(m);
+    return axm_mul_signed(m) ? axm_sign_extend(product, width) - axm_sign_extend(exact, width)
+                             : (int64_t)(product - exact);
 }
 
 /* Rows of "a b value" with blank lines between the rows, as `with image` wants them. */
 static void add_map(const struct plot *p, struct strbuf *out)
 {
-    int64_t a_lo = clamp(p->lo, lowest(p, p->lut.width_a), highest(p, p->lut.width_a));
-    int64_t a_hi = clamp(p->hi, a_lo, highest(p, p->lut.width_a));
-    int64_t b_lo = clamp(p->lo, lowest(p, p->lut.width_b), highest(p, p->lut.width_b));
-    int64_t b_hi = clamp(p->hi, b_lo, highest(p, p->lut.width_b));
+    const struct axm_mul *m = p->mul;
+    int width_a = axm_mul_width_a(m), width_b = axm_mul_width_b(m), width = axm_mul_width_product(m);
+    int64_t a_lo = clamp(p->lo, lowest(m, width_a), highest(m, width_a));
+    int64_t a_hi = clamp(p->hi, a_lo, highest(m, width_a));
+    int64_t b_lo = clamp(p->lo, lowest(m, width_b), highest(m, width_b));
+    int64_t b_hi = clamp(p->hi, b_lo, highest(m, width_b));
     for (int64_t a = a_lo; a <= a_hi; a++) {
-        for (int64_t b = b_lo; b <= b_hi; b++)
-            strbuf_addf(out, "%" PRId64 " %" PRId64 " %" PRId64 "\n", a, b,
-                        product_at(p, a, b) - (p->kind == ERROR ? a * b : 0));
+        for (int64_t b = b_lo; b <= b_hi; b++) {
+            char text[24];
+            uint64_t product = axm_eval(m, (uint64_t)a, (uint64_t)b);
+            if (p->kind == PRODUCT)
+                cli_value_text(product, width, axm_mul_signed(m), text);
+            else
+                snprintf(text, sizeof text, "%" PRId64,
+                         error_of(m, product, axm_eval_exact(m, (uint64_t)a, (uint64_t)b)));
+            strbuf_addf(out, "%" PRId64 " %" PRId64 " %s\n", a, b, text);
+        }
         strbuf_adds(out, "\n");
     }
 }
@@ -97,11 +110,9 @@ static enum axm_status add_histogram(const struct plot *p, struct strbuf *out, d
     if (!e)
         return fail(AXM_ENV, "plot: out of memory");
     for (uint32_t a = 0; a < 1u << p->lut.width_a; a++)
-        for (uint32_t b = 0; b < 1u << p->lut.width_b; b++) {
-            int64_t va = p->lut.is_signed ? axm_sign_extend(a, p->lut.width_a) : (int64_t)a;
-            int64_t vb = p->lut.is_signed ? axm_sign_extend(b, p->lut.width_b) : (int64_t)b;
-            e[n++] = axm_lut_at(&p->lut, a, b) - va * vb;
-        }
+        for (uint32_t b = 0; b < 1u << p->lut.width_b; b++)
+            e[n++] = axm_lut_at(&p->lut, a, b) - axm_mul_value(p->mul, axm_eval_exact(p->mul, a, b),
+                                                               axm_mul_width_product(p->mul));
     qsort(e, n, sizeof *e, by_value);
     int64_t span = e[n - 1] - e[0] + 1, width = (span + 200) / 201;
     for (size_t i = 0; i < n;) {
@@ -116,23 +127,24 @@ static enum axm_status add_histogram(const struct plot *p, struct strbuf *out, d
     return AXM_OK;
 }
 
-/* "Product of scdm8s_x5_y2" and a line of metrics.  Enhanced text is off, so that
- * only the quote and the backslash of gnuplot's strings matter. */
+/* "Product of scdm8s_x5_y2" and, if there is a table, a line of metrics.  Enhanced
+ * text is off, so that only the quote and the backslash of gnuplot's strings matter. */
 static enum axm_status add_title(struct strbuf *out, const struct plot *p, const char *what)
 {
     struct axm_metrics x;
-    enum axm_status st = axm_metrics_from_lut(&p->lut, &x);
+    enum axm_status st = p->lut.value ? axm_metrics_from_lut(&p->lut, &x) : AXM_OK;
     if (st != AXM_OK)
         return st;
     strbuf_addf(out, "set title \"%s of ", what);
     for (const char *c = axm_mul_name(p->mul); *c; c++)
         strbuf_addf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-    if (x.wce > 0)
-        strbuf_addf(out, "\\nMAE %.5g, WCE %.9g, MRE %.4g %%, EP %.4g %%, bias %.5g, entropy %.3f bits\"\n",
+    if (p->lut.value && x.wce > 0)
+        strbuf_addf(out, "\\nMAE %.5g, WCE %.9g, MRE %.4g %%, EP %.4g %%, bias %.5g, entropy %.3f bits",
                     x.mae.value, x.wce, x.mre_percent.value, x.ep_percent.value, x.bias.value,
                     x.entropy_bits);
-    else
-        strbuf_addf(out, "\\nexact, entropy %.3f bits\"\n", x.entropy_bits);
+    else if (p->lut.value)
+        strbuf_addf(out, "\\nexact, entropy %.3f bits", x.entropy_bits);
+    strbuf_adds(out, "\"\n");
     return AXM_OK;
 }
 
@@ -240,11 +252,9 @@ static enum axm_status parse_range(const char *text, int64_t *lo, int64_t *hi)
 static enum axm_status choose_range(const struct cli_args *args, struct plot *p)
 {
     const char *range = cli_get(args, "range");
-    int64_t lo = lowest(p, p->lut.width_a), hi = highest(p, p->lut.width_a);
-    if (lowest(p, p->lut.width_b) < lo)
-        lo = lowest(p, p->lut.width_b);
-    if (highest(p, p->lut.width_b) > hi)
-        hi = highest(p, p->lut.width_b);
+    int width_a = axm_mul_width_a(p->mul), width_b = axm_mul_width_b(p->mul);
+    int widest = width_a > width_b ? width_a : width_b;
+    int64_t lo = lowest(p->mul, widest), hi = highest(p->mul, widest);
     p->lo = p->kind == PRODUCT ? clamp(-10, lo, hi) : lo;
     p->hi = p->kind == PRODUCT ? clamp(10, lo, hi) : hi;
     if (range && p->kind == HISTOGRAM)
@@ -300,7 +310,8 @@ static enum axm_status run(const struct cli_args *args)
     struct plot p = { .kind = (enum kind)kind, .mul = m };
     strbuf_addf(&name, "%s_%s", axm_mul_name(m), args->operand[0]);
     st = name.failed ? fail(AXM_ENV, "plot: out of memory") : cli_output_path(&out, name.s, path, &format);
-    if (st == AXM_OK)
+    /* A map can do without; a histogram is refused by this if too wide. */
+    if (st == AXM_OK && (p.kind == HISTOGRAM || axm_mul_width_product(m) <= AXM_LUT_BITS_MAX))
         st = axm_lut_build(m, &p.lut);
     if (st == AXM_OK) {
         p.svg = format == 0;

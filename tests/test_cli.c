@@ -385,6 +385,13 @@ TEST(test_cli__plot_prints_the_products)
     assert_int_equal(count(image.s, ">-63<"), 4);
     assert_true(count(image.s, "Product of exact8s") == 1);
     strbuf_release(&image);
+    /* Too wide for a table, not for a map: 300 x 301 at the corner of --range. */
+    snprintf(path, sizeof path, "%s/map.svg", dir);
+    snprintf(arguments, sizeof arguments, "plot product exact32u -o %s --range 290..301", path);
+    assert_int_equal(axmul(arguments), 0);
+    assert_int_equal(file_read(path, 1 << 24, &image), AXM_OK);
+    assert_int_equal(count(image.s, ">90300<"), 2);
+    strbuf_release(&image);
     for (int i = 0; i < 3; i++) {
         static const char *const kinds[] = { "product", "error", "histogram" };
         snprintf(arguments, sizeof arguments, "plot %s drum6u_k3 -o %s/ --as png", kinds[i], dir);
@@ -402,6 +409,7 @@ TEST(test_cli__plot_arguments_bad)
     REFUSED("plot prodct exact8s -o x.svg", "must be product, error or histogram, got \"prodct\"");
     REFUSED("plot product exact8s", "-o FILE.svg");
     REFUSED("plot product exact8s -o x.jpg", "its ending (or --as) must be svg or png");
+    REFUSED("plot histogram exact16u -o x.svg", "at most 24 address bits");
     REFUSED("plot error exact12u -o x.svg", "at most 1024 x 1024 pairs, got 4096 x 4096");
     REFUSED("plot error exact8u -o x.svg --range 0-9", "--range must be LO..HI");
     REFUSED("plot error exact8u -o x.svg --range 300..400", "operands of exact8u are 0..255");
