@@ -300,7 +300,8 @@ static enum axm_status global_option(const char *text)
     }
     if (!strcmp(text, "--help") || !strcmp(text, "-h"))
         return cli_print_overview(stdout);
-    return fail(AXM_USAGE, "%s: options go after the command; see axmul help", text);
+    return fail(AXM_USAGE, "%s: options go after the command, but for --help and --version; see axmul help",
+                text);
 }
 
 int cli_main(int argc, char **argv)
