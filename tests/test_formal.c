@@ -262,8 +262,7 @@ TEST(test_formal__no_wrong_box_is_proven)
         struct netlist *mutant = mutant_netlist(nl, &m);
         bool right = is_right(mutant, &s);
         struct formal_result r = prove(&s, mutant, FORMAL_ALGEBRA, 20);
-        CHECK(right == (r.verdict == FORMAL_PROVEN), "cell %zu: %s by %s", i, formal_verdict_name(r.verdict),
-              r.method);
+        CHECK(right || r.verdict != FORMAL_PROVEN, "cell %zu: wrong, and proven by %s", i, r.method);
         wrong += !right;
         netlist_free(mutant);
     }
