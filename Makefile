@@ -128,6 +128,9 @@ bench: setup all $(BENCHES:%=$B/bench/%)  ## measure: generation, reports, simul
 demo: setup all  ## set up, build, and run the main job on an embedded default
 	@scripts/demo.sh
 
+docs-power: all  ## measure again what docs/power.md says
+	B=$B scripts/docs_power.sh > $B/power.md.tmp && mv $B/power.md.tmp docs/power.md
+
 # --- installation ----------------------------------------------------------
 
 $B/axmul.1: $B/axmul
@@ -155,6 +158,6 @@ clean:  ## delete everything that was made
 
 -include $(DEPS)
 
-.PHONY: all help setup tests check check-full fuzzers bench demo install clean
+.PHONY: all help setup tests check check-full fuzzers bench demo docs-power install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -54,7 +54,8 @@ TEST(test_coef__networks_save_what_is_printed)
         for (int l = 0; l < COEF_LAYERS; l++)
             c[l] = coef_published[coef_assignments[r].multiplier[l]].coefficient;
         struct coef_saving s = coef_network_saving(c);
-        CHECK(lround(s.paper_percent) == coef_assignments[r].saving_percent, "row %d: %g", r, s.paper_percent);
+        CHECK(lround(s.paper_percent) == coef_assignments[r].saving_percent, "row %d: %g", r,
+              s.paper_percent);
         assert_true(s.plain_percent < s.paper_percent);
     }
     for (int l = 0; l < COEF_LAYERS; l++)
@@ -231,11 +232,12 @@ static void permuted_verilog(const struct netlist *nl, struct rng *r, struct mul
         case CELL_XNOR: strbuf_addf(t, "  assign w%u = ~(w%u ^ w%u);\n", y, in[0], in[1]); break;
         case CELL_MUX: strbuf_addf(t, "  assign w%u = w%u ? w%u : w%u;\n", y, in[2], in[1], in[0]); break;
         case CELL_HA:
-            strbuf_addf(t, "  axm_ha u%zu (.a_i(w%u), .b_i(w%u), .s_o(w%u), .co_o(w%u));\n", i, in[0], in[1], y, co);
+            strbuf_addf(t, "  axm_ha u%zu (.a_i(w%u), .b_i(w%u), .s_o(w%u), .co_o(w%u));\n", i, in[0],
+                        in[1], y, co);
             break;
         case CELL_FA:
-            strbuf_addf(t, "  axm_fa u%zu (.a_i(w%u), .b_i(w%u), .c_i(w%u), .s_o(w%u), .co_o(w%u));\n", i, in[0],
-                        in[1], in[2], y, co);
+            strbuf_addf(t, "  axm_fa u%zu (.a_i(w%u), .b_i(w%u), .c_i(w%u), .s_o(w%u), .co_o(w%u));\n", i,
+                        in[0], in[1], in[2], y, co);
             break;
         default: assert_true(false);
         }
@@ -279,6 +281,7 @@ TEST(test_coef__equivalent_netlists_give_the_same_coefficients)
            most[COEF_AREA] - least[COEF_AREA], most[COEF_DELAY] - least[COEF_DELAY],
            most[COEF_P1] - least[COEF_P1], most[COEF_ENERGY] - least[COEF_ENERGY]);
     CHECK(most[COEF_P1] - least[COEF_P1] <= 0.005, "P1 %g..%g", least[COEF_P1], most[COEF_P1]);
-    CHECK(most[COEF_ENERGY] - least[COEF_ENERGY] <= 0.02, "energy %g..%g", least[COEF_ENERGY], most[COEF_ENERGY]);
+    CHECK(most[COEF_ENERGY] - least[COEF_ENERGY] <= 0.02, "energy %g..%g", least[COEF_ENERGY],
+          most[COEF_ENERGY]);
     liberty_free(lib);
 }

@@ -41,7 +41,8 @@ static struct store *open_at(const char *path)
 
 static struct measurement some(int i)
 {
-    struct measurement m = { .area_um2 = i + 0.5, .delay_ns = 2, .leakage_nw = 3, .cells = i, .steps = 19999 };
+    struct measurement m = { .area_um2 = i + 0.5, .delay_ns = 2, .leakage_nw = 3, .cells = i,
+                             .steps = 19999 };
     for (int d = 0; d < STORE_MODELS; d++) {
         m.energy_pj[d] = i + d;
         m.energy_ci95_pj[d] = 0.25 * d;
@@ -54,8 +55,8 @@ static struct measurement some(int i)
 static enum axm_status put(struct store *s, int i)
 {
     struct measurement m = some(i);
-    struct measurement_key k = { .spec = "exact8s", .netlist_sha256 = "n", .liberty = "l", .liberty_sha256 = "h",
-                                 .mode = "flat", .stimulus = "u", .tools = "t" };
+    struct measurement_key k = { .spec = "exact8s", .netlist_sha256 = "n", .liberty = "l",
+                                 .liberty_sha256 = "h", .mode = "flat", .stimulus = "u", .tools = "t" };
     snprintf(k.key, sizeof k.key, "%064d", i);
     return store_put(s, &k, &m);
 }
