@@ -589,10 +589,12 @@ static void put_module(struct writer *w, int s)
     strbuf_adds(w->out, "endmodule\n");
 }
 
+/* Guarded: the files of several circuits may go into one design. */
 static void put_library(struct strbuf *out, bool full, bool half)
 {
     if (full)
         strbuf_adds(out, "\n// Full adder.\n"
+                         "`ifndef AXM_FA\n`define AXM_FA\n"
                          "module axm_fa (\n"
                          "  input  wire a_i,\n"
                          "  input  wire b_i,\n"
@@ -603,9 +605,10 @@ static void put_library(struct strbuf *out, bool full, bool half)
                          "  wire p = a_i ^ b_i;\n"
                          "  assign s_o = p ^ c_i;\n"
                          "  assign co_o = (a_i & b_i) | (c_i & p);\n"
-                         "endmodule\n");
+                         "endmodule\n`endif\n");
     if (half)
         strbuf_adds(out, "\n// Half adder.\n"
+                         "`ifndef AXM_HA\n`define AXM_HA\n"
                          "module axm_ha (\n"
                          "  input  wire a_i,\n"
                          "  input  wire b_i,\n"
@@ -614,7 +617,7 @@ static void put_library(struct strbuf *out, bool full, bool half)
                          ");\n"
                          "  assign s_o = a_i ^ b_i;\n"
                          "  assign co_o = a_i & b_i;\n"
-                         "endmodule\n");
+                         "endmodule\n`endif\n");
 }
 
 /* Verilator wants a module per file; that one file makes the whole circuit is
