@@ -132,15 +132,39 @@ ALWAYS_INLINE lanes fn_eval(const struct fn *fn, const lanes *in)
 
 /* --- the simulation of one block ----------------------------------------------- */
 
-/* Lanes that toggle at a time; arc and edge name the table entry of the energy. */
-struct event {
-    lanes mask;
+/* What a net does within a step: events first..first+n-1 of the block, at
+ * ascending, distinct times, none empty. */
+struct wave {
+    uint32_t first, n;
+};
+
+/* A transition on its way to an output: the lanes that will toggle at `time`
+ * unless called back; arc and edge name the table entry of its energy. */
+struct pending {
     uint32_t time;
+    uint16_t slot;            /* of the mask */
     uint8_t arc, rises;
 };
 
-struct wave {
-    uint32_t first, n;        /* events in the block's list */
+/* Transitions under way to one output.  A lane has at most one.  Hundreds of
+ * them are under way at once, each of a few lanes, so a lane knows its slot and
+ * calling back does not search.  An entry that lost all its lanes stays until
+ * it is due or the queue is full; then at most LANES are left. */
+enum { QUEUE = 4 * LANES };
+
+struct flight {
+    int head, tail;                   /* queue[head..tail-1], ascending time */
+    int n_free;
+    lanes under_way;
+    struct pending queue[QUEUE];
+    uint16_t free_slot[QUEUE];
+    uint16_t slot_of[LANES];
+    lanes mask[QUEUE];
+};
+
+/* Toggles of one output by the arc that made them and the edge. */
+struct edge_counts {
+    uint64_t n[LIB_INPUTS_MAX][2];
 };
 
 struct block {
@@ -153,8 +177,10 @@ struct block {
     /* scratch of the worker, kept between blocks */
     lanes *before;            /* [n_nets] settled value */
     struct wave *wave;        /* [n_nets] */
-    struct event *event;
+    lanes *mask;              /* [n_events] lanes that toggle */
+    uint32_t *time;           /* [n_events] ps, or cells */
     size_t n_events, cap_events;
+    struct flight flight;
     bool failed;              /* out of memory */
 };
 
@@ -179,33 +205,57 @@ ALWAYS_INLINE bool any_lane(lanes v)
     return all != 0;
 }
 
-static struct event *new_event(struct block *b)
+static __attribute__((noinline)) void more_events(struct block *b)
 {
-    if (b->n_events == b->cap_events) {
-        size_t cap = b->cap_events ? b->cap_events * 2 : 4096;
-        struct event *e = aligned_alloc(64, cap * sizeof *e);
-        if (!e) {
-            b->failed = true;
-            b->n_events = 0;   /* keeps indices legal; the result is thrown away */
-            return b->event;
-        }
-        if (b->n_events)
-            memcpy(e, b->event, b->n_events * sizeof *e);
-        free(b->event);
-        b->event = e;
-        b->cap_events = cap;
+    size_t cap = b->cap_events ? b->cap_events * 2 : 4096;
+    lanes *mask = aligned_alloc(64, cap * sizeof *mask);
+    uint32_t *time = malloc(cap * sizeof *time);
+    if (!mask || !time) {
+        free(mask);
+        free(time);
+        b->failed = true;
+        return;
     }
-    return &b->event[b->n_events++];
+    if (b->n_events) {
+        memcpy(mask, b->mask, b->n_events * sizeof *mask);
+        memcpy(time, b->time, b->n_events * sizeof *time);
+    }
+    free(b->mask);
+    free(b->time);
+    b->mask = mask;
+    b->time = time;
+    b->cap_events = cap;
 }
 
-static inline int vector_bit(const struct block *b, size_t v, int bit)
+/* Appends to the wave that begins at `first`. */
+ALWAYS_INLINE void add_event(struct block *b, size_t first, uint32_t time, lanes mask)
 {
-    return (int)(b->vectors[v * (size_t)activity_vector_words(b->m) + (size_t)bit / 64] >> (bit % 64) & 1);
+    if (b->n_events > first && b->time[b->n_events - 1] == time) {
+        b->mask[b->n_events - 1] |= mask;
+        return;
+    }
+    if (b->n_events == b->cap_events)
+        more_events(b);
+    if (b->failed)
+        return;   /* the result is thrown away */
+    b->time[b->n_events] = time;
+    b->mask[b->n_events++] = mask;
+}
+
+ALWAYS_INLINE void end_wave(struct block *b, uint32_t net, size_t first)
+{
+    b->wave[net] = (struct wave){ .first = (uint32_t)first, .n = (uint32_t)(b->n_events - first) };
+}
+
+static inline int vector_bit(const struct block *b, size_t v, int bit, size_t words)
+{
+    return (int)(b->vectors[v * words + (size_t)bit / 64] >> (bit % 64) & 1);
 }
 
 /* Settled input values, and one event at time 0 for the lanes that change. */
 ALWAYS_INLINE void load_inputs(struct block *b)
 {
+    size_t words = (size_t)activity_vector_words(b->m);
     int bit = 0;
     for (int p = 0; p < b->m->n_ports; p++) {
         const struct mapped_port *port = &b->m->port[p];
@@ -213,137 +263,192 @@ ALWAYS_INLINE void load_inputs(struct block *b)
             uint32_t net = port->net[i];
             lanes now = { 0 }, next = { 0 };
             for (size_t s = 0; s < b->count; s++) {
-                now[s / 64] |= (uint64_t)vector_bit(b, b->first + s, bit) << (s % 64);
-                next[s / 64] |= (uint64_t)vector_bit(b, b->first + s + 1, bit) << (s % 64);
+                now[s / 64] |= (uint64_t)vector_bit(b, b->first + s, bit, words) << (s % 64);
+                next[s / 64] |= (uint64_t)vector_bit(b, b->first + s + 1, bit, words) << (s % 64);
             }
+            size_t first = b->n_events;
             b->before[net] = now;
-            b->wave[net] = (struct wave){ .first = (uint32_t)b->n_events };
-            if (any_lane(now ^ next)) {
-                struct event *e = new_event(b);
-                *e = (struct event){ .mask = now ^ next };
-                b->wave[net].n = 1;
-            }
+            if (any_lane(now ^ next))
+                add_event(b, first, 0, now ^ next);
+            end_wave(b, net, first);
         }
     }
 }
 
-/* Schedules: the lanes in `mask` toggle at `time`.  The output's events from
- * `from` on are in ascending time. */
-ALWAYS_INLINE void insert_event(struct block *b, size_t from, uint32_t time, lanes mask, int arc, bool rises)
+static __attribute__((noinline)) void purge(struct flight *f)
 {
-    new_event(b);
-    if (b->failed)
-        return;
-    size_t i = b->n_events - 1;
-    while (i > from && b->event[i - 1].time > time) {
-        b->event[i] = b->event[i - 1];
-        i--;
+    int kept = 0;
+    for (int i = f->head; i < f->tail; i++)
+        if (any_lane(f->mask[f->queue[i].slot]))
+            f->queue[kept++] = f->queue[i];
+        else
+            f->free_slot[f->n_free++] = f->queue[i].slot;
+    f->head = 0;
+    f->tail = kept;
+}
+
+/* At unit delay everything lands before the next change, and slot_of is not needed. */
+ALWAYS_INLINE void take_off(struct flight *f, uint32_t time, lanes mask, int arc, int rises, bool may_return)
+{
+    if (f->tail == QUEUE)
+        purge(f);
+    uint16_t slot = f->free_slot[--f->n_free];
+    int i = f->tail++;
+    f->mask[slot] = mask;
+    f->under_way |= mask;
+    for (int w = 0; w < LANE_WORDS && may_return; w++)
+        for (uint64_t left = mask[w]; left; left &= left - 1)
+            f->slot_of[64 * w + __builtin_ctzll(left)] = slot;
+    for (; i > f->head && f->queue[i - 1].time > time; i--)
+        f->queue[i] = f->queue[i - 1];
+    f->queue[i] = (struct pending){ .time = time, .slot = slot, .arc = (uint8_t)arc, .rises = (uint8_t)rises };
+}
+
+/* The transitions due by `now` happen. */
+ALWAYS_INLINE void land(struct block *b, size_t first, uint32_t now, struct edge_counts *counts)
+{
+    struct flight *f = &b->flight;
+    for (; f->head < f->tail && f->queue[f->head].time <= now; f->head++) {
+        const struct pending *p = &f->queue[f->head];
+        lanes mask = f->mask[p->slot];
+        int n = count_lanes(mask);
+        f->free_slot[f->n_free++] = p->slot;
+        if (!n)
+            continue;
+        f->under_way ^= mask;
+        counts->n[p->arc][p->rises] += (uint64_t)n;
+        add_event(b, first, p->time, mask);
     }
-    b->event[i] = (struct event){ .mask = mask, .time = time, .arc = (uint8_t)arc, .rises = rises };
+    if (f->head == f->tail)
+        f->head = f->tail = 0;
+}
+
+/* Takes the lanes in `turn` out of the transitions under way; returns those
+ * that were in none. */
+ALWAYS_INLINE lanes call_back(struct flight *f, lanes turn)
+{
+    lanes back = turn & f->under_way;
+    f->under_way ^= back;
+    for (int w = 0; w < LANE_WORDS; w++)
+        for (uint64_t left = back[w]; left; left &= left - 1) {
+            int lane = 64 * w + __builtin_ctzll(left);
+            f->mask[f->slot_of[lane]][w] &= ~(left & -left);
+        }
+    return turn ^ back;
+}
+
+/* Inputs in order of their delay to one edge of an output. */
+struct arc_order {
+    uint8_t input[LIB_INPUTS_MAX];
+    uint32_t delay[LIB_INPUTS_MAX];
+};
+
+static void order_arcs(struct arc_order *order, const struct mapped_cell *c, int o, int rises,
+                       enum delay_model model)
+{
+    for (int k = 0; k < c->lib->n_in; k++) {
+        const struct mapped_arc *a = &c->arc[o][k];
+        uint32_t delay = model != DELAY_LIBERTY ? 1 : rises ? a->rise_ps : a->fall_ps;
+        int i = k;
+        for (; i > 0 && order->delay[i - 1] > delay; i--) {
+            order->delay[i] = order->delay[i - 1];
+            order->input[i] = order->input[i - 1];
+        }
+        order->delay[i] = delay;
+        order->input[i] = (uint8_t)k;
+    }
 }
 
 /* One output of one cell: merges the input waveforms by time.  At each time the
  * new function value is compared with the value the output is heading for; a
  * lane that is on its way and is called back never toggles (inertial delay). */
-ALWAYS_INLINE void simulate_output(struct block *b, const struct mapped_cell *c, const struct fn *fn, int o)
+ALWAYS_INLINE void simulate_output(struct block *b, const struct mapped_cell *c, const struct fn *fn, int o,
+                                   struct edge_counts *counts)
 {
     int n_in = c->lib->n_in;
-    lanes in[LIB_INPUTS_MAX];
-    uint32_t next[LIB_INPUTS_MAX], end[LIB_INPUTS_MAX];
+    lanes in[LIB_INPUTS_MAX], changed[LIB_INPUTS_MAX];
+    uint32_t next[LIB_INPUTS_MAX], end[LIB_INPUTS_MAX], due[LIB_INPUTS_MAX];
+    struct flight *f = &b->flight;
+    struct arc_order order[2];
+    size_t first = b->n_events;
+    for (int rises = 0; rises < 2; rises++)
+        order_arcs(&order[rises], c, o, rises, b->model);
     for (int k = 0; k < LIB_INPUTS_MAX; k++)
         in[k] = (lanes){ 0 };
     for (int k = 0; k < n_in; k++) {
         in[k] = b->before[c->in[k]];
         next[k] = b->wave[c->in[k]].first;
         end[k] = next[k] + b->wave[c->in[k]].n;
+        due[k] = next[k] < end[k] ? b->time[next[k]] : UINT32_MAX;
     }
-    size_t from = b->n_events, mature = from;
     lanes heading = fn_eval(fn, in);
     b->before[c->out[o]] = heading;
     for (;;) {
         uint32_t now = UINT32_MAX;
-        lanes changed[LIB_INPUTS_MAX];
+        unsigned moved = 0;
         for (int k = 0; k < n_in; k++)
-            if (next[k] < end[k] && b->event[next[k]].time < now)
-                now = b->event[next[k]].time;
+            now = due[k] < now ? due[k] : now;
         if (now == UINT32_MAX)
             break;
         for (int k = 0; k < n_in; k++) {
-            changed[k] = (lanes){ 0 };
-            while (next[k] < end[k] && b->event[next[k]].time == now)
-                changed[k] ^= b->event[next[k]++].mask;
+            if (due[k] != now)
+                continue;
+            changed[k] = b->mask[next[k]++];
             in[k] ^= changed[k];
+            due[k] = next[k] < end[k] ? b->time[next[k]] : UINT32_MAX;
+            moved |= 1u << k;
         }
         lanes value = fn_eval(fn, in), turn = value ^ heading;
         heading = value;
         if (!any_lane(turn))
             continue;
-        while (mature < b->n_events && b->event[mature].time <= now)
-            mature++;
-        for (size_t i = mature; i < b->n_events; i++) {
-            lanes back = b->event[i].mask & turn;
-            b->event[i].mask ^= back;
-            turn ^= back;
-        }
+        land(b, first, now, counts);
+        turn = call_back(f, turn);
         /* The remaining lanes start a transition, timed by the fastest input that changed. */
         for (int rises = 0; rises < 2; rises++) {
             lanes left = turn & (rises ? value : ~value);
-            while (any_lane(left)) {
-                int best = -1;
-                uint32_t best_delay = UINT32_MAX;
-                for (int k = 0; k < n_in; k++) {
-                    const struct mapped_arc *a = &c->arc[o][k];
-                    uint32_t d = b->model == DELAY_UNIT ? 1 : rises ? a->rise_ps : a->fall_ps;
-                    if (any_lane(changed[k] & left) && (best < 0 || d < best_delay)) {
-                        best = k;
-                        best_delay = d;
-                    }
-                }
-                insert_event(b, mature, now + best_delay, left & changed[best], best, rises);
-                if (b->failed)
-                    return;
-                left &= ~changed[best];
+            for (int i = 0; i < n_in; i++) {
+                int k = order[rises].input[i];
+                if (!(moved >> k & 1))
+                    continue;
+                lanes mask = left & changed[k];
+                if (any_lane(mask))
+                    take_off(f, now + order[rises].delay[i], mask, k, rises,
+                             b->model == DELAY_LIBERTY);
+                left ^= mask;
             }
         }
     }
-    b->wave[c->out[o]] = (struct wave){ .first = (uint32_t)from, .n = (uint32_t)(b->n_events - from) };
+    land(b, first, UINT32_MAX, counts);
+    end_wave(b, c->out[o], first);
 }
 
 /* Settled values before and after; an event of time 0 stands for the change. */
-ALWAYS_INLINE void settle_output(struct block *b, const struct mapped_cell *c, const struct fn *fn, int o)
+ALWAYS_INLINE void settle_output(struct block *b, const struct mapped_cell *c, const struct fn *fn, int o,
+                                 struct edge_counts *counts)
 {
     lanes now[LIB_INPUTS_MAX], next[LIB_INPUTS_MAX];
-    lanes changed[LIB_INPUTS_MAX];
     for (int k = 0; k < LIB_INPUTS_MAX; k++)
-        now[k] = next[k] = changed[k] = (lanes){ 0 };
+        now[k] = next[k] = (lanes){ 0 };
     for (int k = 0; k < c->lib->n_in; k++) {
         const struct wave *w = &b->wave[c->in[k]];
-        now[k] = b->before[c->in[k]];
-        for (uint32_t e = w->first; e < w->first + w->n; e++)
-            changed[k] ^= b->event[e].mask;
-        next[k] = now[k] ^ changed[k];
+        now[k] = next[k] = b->before[c->in[k]];
+        if (w->n)
+            next[k] ^= b->mask[w->first];
     }
     lanes before = fn_eval(fn, now), after = fn_eval(fn, next), turn = before ^ after;
-    struct wave w = { .first = (uint32_t)b->n_events };
+    size_t first = b->n_events;
     b->before[c->out[o]] = before;
-    for (int rises = 0; rises < 2; rises++) {
-        lanes left = turn & (rises ? after : before);
-        for (int k = 0; k < c->lib->n_in && any_lane(left); k++) {
-            if (!any_lane(left & changed[k]))
-                continue;
-            insert_event(b, w.first, 0, left & changed[k], k, rises);
-            if (b->failed)
-                return;
-            left &= ~changed[k];
-        }
+    if (any_lane(turn))
+        add_event(b, first, 0, turn);
+    /* The energy is that of the first input that changed. */
+    for (int k = 0; k < c->lib->n_in; k++) {
+        lanes mask = turn & (now[k] ^ next[k]);
+        for (int rises = 0; rises < 2; rises++)
+            counts->n[k][rises] += (uint64_t)count_lanes(mask & (rises ? after : before));
+        turn ^= mask;
     }
-    w.n = (uint32_t)(b->n_events - w.first);
-    b->wave[c->out[o]] = w;
-}
-
-static double arc_energy(const struct mapped_arc *a, bool rises)
-{
-    return rises ? a->rise_pj : a->fall_pj;
+    end_wave(b, c->out[o], first);
 }
 
 /* Mean leakage of the settled states of the block's lanes. */
@@ -383,7 +488,7 @@ static void simulate_block(struct block *b, struct tally *t, uint64_t *net_toggl
     for (int p = 0; p < m->n_ports; p++)
         for (int i = 0; i < m->port[p].width && !m->port[p].is_output; i++) {
             const struct wave *w = &b->wave[m->port[p].net[i]];
-            int n = w->n ? count_lanes(b->event[w->first].mask) : 0;
+            int n = w->n ? count_lanes(b->mask[w->first]) : 0;
             t->toggles += (uint64_t)n;
             if (net_toggles)
                 net_toggles[m->port[p].net[i]] += (uint64_t)n;
@@ -392,16 +497,16 @@ static void simulate_block(struct block *b, struct tally *t, uint64_t *net_toggl
         const struct mapped_cell *c = &m->cell[i];
         for (int o = 0; o < c->lib->n_out && !b->failed; o++) {
             const struct fn *fn = &b->fn[i * LIB_OUTPUTS_MAX + o];
-            if (b->model == DELAY_ZERO)
-                settle_output(b, c, fn, o);
-            else
-                simulate_output(b, c, fn, o);
-            const struct wave *w = &b->wave[c->out[o]];
+            struct edge_counts counts = { 0 };
             uint64_t toggles = 0;
-            for (uint32_t e = w->first; e < w->first + w->n && !b->failed; e++) {
-                int n = count_lanes(b->event[e].mask);
-                toggles += (uint64_t)n;
-                t->internal_pj += n * arc_energy(&c->arc[o][b->event[e].arc], b->event[e].rises);
+            if (b->model == DELAY_ZERO)
+                settle_output(b, c, fn, o, &counts);
+            else
+                simulate_output(b, c, fn, o, &counts);
+            for (int k = 0; k < c->lib->n_in; k++) {
+                const uint64_t *n = counts.n[k];
+                toggles += n[0] + n[1];
+                t->internal_pj += (double)n[0] * c->arc[o][k].fall_pj + (double)n[1] * c->arc[o][k].rise_pj;
             }
             t->toggles += toggles;
             t->switching_pj += (double)toggles * half_v2 * m->load_pf[c->out[o]];
@@ -436,6 +541,9 @@ static enum axm_status run_block(void *ctx, size_t item, int worker)
         b->wave = malloc(n * sizeof *b->wave);
         if (!b->before || !b->wave)
             return fail(AXM_ENV, "activity: out of memory");
+        b->flight.n_free = QUEUE;
+        for (int i = 0; i < QUEUE; i++)
+            b->flight.free_slot[i] = (uint16_t)i;
     }
     b->m = r->m;
     b->fn = r->fn;
@@ -532,7 +640,8 @@ out:
         if (r.worker) {
             free(r.worker[w].before);
             free(r.worker[w].wave);
-            free(r.worker[w].event);
+            free(r.worker[w].mask);
+            free(r.worker[w].time);
         }
         if (r.toggles)
             free(r.toggles[w]);
