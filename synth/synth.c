@@ -15,7 +15,8 @@ static const struct {
     const char *script;          /* after reading; ${lib} and ${top} are filled in */
 } modes[SYNTH_MODES] = {
     [SYNTH_ADDERS] = { "adders", true, true,
-        "hierarchy -check -top ${top}\nproc\nflatten\nopt -full\ntechmap\nopt\nabc -liberty ${lib}\nopt_clean -purge\n" },
+        "hierarchy -check -top ${top}\nproc\nflatten\nopt -full\ntechmap\nopt\n"
+        "abc -liberty ${lib}\nopt_clean -purge\n" },
     [SYNTH_FLAT] = { "flat", true, false,
         "synth -flatten -top ${top}\nabc -liberty ${lib}\nopt_clean -purge\n" },
     [SYNTH_EXTRACT] = { "extract", true, true,

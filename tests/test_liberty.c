@@ -19,7 +19,8 @@ static const char small[] =
     "    leakage_power() { when : \"A B !C\"; value : 2; }\n"
     "    leakage_power() { when : \"C\"; value : 3; }\n"
     "    pin(A) { direction : input; capacitance : 2;\n"
-    "      internal_power() { when : \"C\"; rise_power(e) { values(\"50, 70\"); } fall_power(e) { values(\"10,20\"); } } }\n"
+    "      internal_power() { when : \"C\"; rise_power(e) { values(\"50, 70\"); }\n"
+    "        fall_power(e) { values(\"10,20\"); } } }\n"
     "    pin(B) { direction : input; capacitance : 3; }\n"
     "    pin(C) { direction : input; capacitance : 4; }\n"
     "    pin(Y) { direction : output; max_capacitance : 90; function : \"!((A B) + C)\";\n"
@@ -172,7 +173,7 @@ TEST(test_liberty__malformed_bad)
     refused_with("\"10ps\"", "\"10 parsec\"", "parsec");
     refused_with("capacitive_load_unit(1, ff)", "capacitive_load_unit(1, mm)", "pf or ff");
     refused_with("nom_voltage : 1.2", "nom_voltage : 0", "nom_voltage");
-    refused_with("\"2, 4, 8\"", "\"2, 4\"", "small.lib:16: fewer numbers");
+    refused_with("\"2, 4, 8\"", "\"2, 4\"", "small.lib:17: fewer numbers");
     refused_with("\"2, 4, 8\"", "\"2, 4, 8, 9\"", "more numbers");
     refused_with("index_1(\"1, 3\")", "index_1(\"3, 1\")", "ascend");
     refused_with("!((A B) + C)", "!((A B) + Q)", "no function of the cell's inputs");

@@ -23,7 +23,10 @@ TEST(test_progress__short_work_prints_nothing)
 /* A pseudo-terminal as standard error; what it got, at most size - 1 bytes. */
 static void on_a_terminal(void (*fn)(void), char *text, size_t size)
 {
-    int ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), saved = dup(2);
+    int ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ours < 0)
+        SKIP("no pseudo-terminals here");
+    int saved = dup(2);
     assert_int_equal(grantpt(ours) | unlockpt(ours), 0);
     int theirs = open(ptsname(ours), O_RDWR | O_NOCTTY | O_CLOEXEC);
     fcntl(ours, F_SETFL, O_NONBLOCK);
