@@ -47,8 +47,8 @@ static void bench_circuit(const struct liberty *lib, const char *spec)
             wall = wall_1 < wall ? wall_1 : wall;
             cpu = cpu_1 < cpu ? cpu_1 : cpu;
         }
-        printf("%-14s %-8s %4d cells %8.3f toggles/step %10.4f pJ %7.2f ms, %7.2f ms of CPU%s\n", spec, names[d],
-               r.mapped->n_cells, a.toggles_per_step, a.energy_pj, wall, cpu,
+        printf("%-14s %-8s %4d cells %8.3f toggles/step %10.4f pJ %7.2f ms, %7.2f ms of CPU%s\n", spec,
+               names[d], r.mapped->n_cells, a.toggles_per_step, a.energy_pj, wall, cpu,
                d == DELAY_LIBERTY && wall > TARGET_MS ? " (target 25 ms: missed)" : "");
     }
     free(vectors);

@@ -140,8 +140,8 @@ int main(void)
         axm_mul_close(m);
     }
     double t = exhaustive("drum16u_k6", false);
-    printf("drum16u_k6, 2^32 pairs, %d threads:      %.1f s without entropy (%.2f ns a pair)\n", pool_threads(),
-           t, 1e9 * t / ldexp(1, 32));
+    printf("drum16u_k6, 2^32 pairs, %d threads:      %.1f s without entropy (%.2f ns a pair)\n",
+           pool_threads(), t, 1e9 * t / ldexp(1, 32));
     t = exhaustive("drum16u_k6", true);
     printf("drum16u_k6, 2^32 pairs, %d threads:      %.1f s with entropy\n", pool_threads(), t);
     return EXIT_SUCCESS;

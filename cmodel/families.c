@@ -25,7 +25,8 @@ static const char *const compensations[] = { "none", "const", "var", NULL };
 
 /* An architecture of the exact product, with a choice of final adder. */
 #define EXACT_ARCHITECTURE(SIGNED) \
-    ALL_WIDTHS, .unsigned_ok = true, .signed_ok = SIGNED, .exact = true, .model = exact_model, .many = exact_many, \
+    ALL_WIDTHS, .unsigned_ok = true, .signed_ok = SIGNED, .exact = true, .model = exact_model, \
+    .many = exact_many, \
     .param = { { \
         .key = "", .words = final_adders, \
         .help = "final adder: ripple carry, carry lookahead, Kogge-Stone, Brent-Kung", \

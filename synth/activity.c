@@ -301,7 +301,8 @@ ALWAYS_INLINE void take_off(struct flight *f, uint32_t time, lanes mask, int arc
             f->slot_of[64 * w + __builtin_ctzll(left)] = slot;
     for (; i > f->head && f->queue[i - 1].time > time; i--)
         f->queue[i] = f->queue[i - 1];
-    f->queue[i] = (struct pending){ .time = time, .slot = slot, .arc = (uint8_t)arc, .rises = (uint8_t)rises };
+    f->queue[i] = (struct pending){ .time = time, .slot = slot, .arc = (uint8_t)arc,
+                                    .rises = (uint8_t)rises };
 }
 
 /* The transitions due by `now` happen. */

@@ -570,7 +570,8 @@ static bool read_when(struct extractor *x, const struct lib_cell *cell, const st
 {
     const char *when = text_of(group, "when");
     *out = ~UINT64_C(0);
-    return !when || truth_of(cell, when, out) || bad(x, group, "the `when` condition is no function of the inputs");
+    return !when || truth_of(cell, when, out) ||
+           bad(x, group, "the `when` condition is no function of the inputs");
 }
 
 static bool read_energies(struct extractor *x, const struct lib_cell *cell, const struct node *pin,

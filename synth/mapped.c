@@ -91,7 +91,8 @@ static enum axm_status read_cell(struct reader *r, const cJSON *j, struct mapped
         if (cJSON_GetArraySize(connection) == 0)
             continue;   /* an output left open */
         if (pin < 0 || !read_bit(r, cJSON_GetArrayItem(connection, 0), &net))
-            return fail(AXM_USAGE, "%s: cell %s: pin %s cannot be used", r->name, j->string, connection->string);
+            return fail(AXM_USAGE, "%s: cell %s: pin %s cannot be used", r->name, j->string,
+                        connection->string);
         if (is_output) {
             c->out[pin] = net;
         } else {

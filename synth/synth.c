@@ -25,7 +25,8 @@ static const struct {
         "read_verilog -overwrite adders.v\n"
         "hierarchy -check -top ${top}\nflatten\nabc -liberty ${lib}\nopt_clean -purge\n" },
     [SYNTH_GENERIC] = { "generic", false, false, "synth -flatten -top ${top}\nopt_clean -purge\n" },
-    [SYNTH_ICE40] = { "ice40", false, false, "synth_ice40 -noflatten -top ${top}\nflatten\nopt_clean -purge\n" },
+    [SYNTH_ICE40] = { "ice40", false, false,
+        "synth_ice40 -noflatten -top ${top}\nflatten\nopt_clean -purge\n" },
     [SYNTH_XILINX] = { "xilinx", false, false,
         "synth_xilinx -flatten -noiopad -noclkbuf -top ${top}\nopt_clean -purge\n" },
 };
@@ -47,7 +48,8 @@ enum axm_status synth_mode_parse(const char *name, enum synth_mode *out)
             *out = (enum synth_mode)m;
             return AXM_OK;
         }
-    return fail(AXM_USAGE, "no synthesis mode \"%s\"; modes are adders, flat, extract, generic, ice40, xilinx", name);
+    return fail(AXM_USAGE, "no synthesis mode \"%s\"; modes are adders, flat, extract, generic, ice40, "
+                "xilinx", name);
 }
 
 /* --- scratch directory of one tool run -------------------------------------------- */
@@ -387,7 +389,8 @@ enum axm_status timing_run(const struct mapped *m, const char *name, const struc
     strbuf_addf(&script,
                 "read_liberty %s\nread_verilog design.v\nlink_design %s\n"
                 "create_clock -name virtual -period 1000\n"
-                "set_input_delay 0 -clock virtual [all_inputs]\nset_output_delay 0 -clock virtual [all_outputs]\n"
+                "set_input_delay 0 -clock virtual [all_inputs]\n"
+                "set_output_delay 0 -clock virtual [all_outputs]\n"
                 "set_input_transition %.6f [all_inputs]\nset_load %.6f [all_outputs]\n"
                 "report_checks -path_delay max -digits 6\nwrite_sdf -digits 6 out.sdf\n",
                 m->lib->path, name, o->input_slew_ns, o->output_load_pf);

@@ -16,7 +16,7 @@ rtl=$(ls rtl/*.v rtl/*/*.v 2> /dev/null)
 # shellcheck disable=SC2086  # lists of files, throughout
 {
 for f in $sh; do sh -n "$f" 2>&1; done | verdict shell_scripts_parse
-grep -nE '^.{121}' $c $rtl | cut -c 1-60 | verdict lines_have_at_most_120_columns
+grep -nE '^.{111}' $c $rtl | cut -c 1-60 | verdict lines_have_at_most_110_columns
 grep -nE '[[:space:]]$' $c $rtl $sh Makefile | verdict no_space_at_line_ends
 grep -nP '\t' $c $rtl | verdict indented_by_spaces
 grep -nwE 'TODO|FIXME' $c $rtl scripts/*.sh | verdict nothing_is_left_to_do

@@ -112,7 +112,8 @@ static void reference_run(struct reference *r, const uint64_t *vectors, size_t n
     free(changed);
 }
 
-static void compare_with_reference(const struct mapped *m, const uint64_t *vectors, size_t n, const char *name)
+static void compare_with_reference(const struct mapped *m, const uint64_t *vectors, size_t n,
+                                   const char *name)
 {
     size_t nets = (size_t)m->n_nets;
     uint64_t *toggles = calloc(nets, sizeof *toggles);
@@ -215,8 +216,8 @@ TEST(test_activity__energy_by_hand)
     struct mapped *m;
     const uint64_t vectors[] = { 0, 1, 0, 0, 1 };   /* three toggles in four steps */
     assert_int_equal(liberty_parse(inverters_lib, strlen(inverters_lib), "i.lib", &lib), AXM_OK);
-    CHECK(mapped_read_json(inverters_json, "two", lib, &(struct mapped_opts){ 0.1, 0.005 }, &m) == AXM_OK, "%s",
-          axm_last_message());
+    CHECK(mapped_read_json(inverters_json, "two", lib, &(struct mapped_opts){ 0.1, 0.005 }, &m) == AXM_OK,
+          "%s", axm_last_message());
     for (int d = DELAY_ZERO; d <= DELAY_LIBERTY; d++) {
         struct activity a;
         assert_int_equal(activity_run(m, vectors, 5, (enum delay_model)d, &a, NULL), AXM_OK);

@@ -241,8 +241,8 @@ typedef uint64_t defined_fn(const struct axm_spec *s, uint64_t a, uint64_t b);
 
 static const struct { const char *family; defined_fn *fn; } definitions[] = {
     { "exact", exact_defined }, { "array", exact_defined }, { "wallace", exact_defined },
-    { "dadda", exact_defined }, { "booth", exact_defined }, { "quaternary", exact_defined }, { "cdm", cdm_defined },
-    { "scdm", cdm_defined }, { "cdmr", cdm_defined }, { "scdmr", cdm_defined },
+    { "dadda", exact_defined }, { "booth", exact_defined }, { "quaternary", exact_defined },
+    { "cdm", cdm_defined }, { "scdm", cdm_defined }, { "cdmr", cdm_defined }, { "scdmr", cdm_defined },
     { "trunc", trunc_defined }, { "drum", drum_defined }, { "mitchell", mitchell_defined },
     { "bam", bam_defined }, { "tosam", tosam_defined },
 };
