@@ -68,8 +68,7 @@ enum axm_status axm_metrics_compute(const struct axm_mul *m, const struct axm_me
                                     struct axm_metrics *out) AXM_MUST_CHECK;
 
 /* Output entropy in bits over all operand pairs, at most 2^32 (AXM_USAGE above).
- * Takes a byte for each output, 1 GiB at most, an eighth of that beside it, and
- * 2 MiB a thread.
+ * Takes a byte for each possible output, 1 GiB at most, and 1 MiB a thread.
  * From a table: NaN if out of memory. */
 enum axm_status axm_entropy(const struct axm_mul *m, double *bits) AXM_MUST_CHECK;
 double axm_entropy_from_lut(const struct axm_lut *l);
