@@ -34,7 +34,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/rtl_embed.o
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 ASAN_OBJ := $(LIB_SRC:%.c=$B/asan/%.o) $(filter-out %/main.o,$(CLI_SRC:%.c=$B/asan/%.o)) $B/rtl_embed.o
 TEST_OBJ := $(TESTS:%=$B/asan/tests/%.o)
-FUZZ_OBJ := $(LIB_SRC:%.c=$B/fuzz/%.o) $B/rtl_embed.o
+# The parsers are below gen/; the rest is not written for clang.
+FUZZ_OBJ := $(patsubst %.c,$B/fuzz/%.o,$(filter base/% cmodel/%,$(LIB_SRC)))
 BENCH_OBJ := $(BENCHES:%=$B/bench/%.o)
 DEPS := $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(ASAN_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(BENCH_OBJ) \
   $(FUZZERS:%=$B/fuzz/fuzz/%.o))
