@@ -482,6 +482,41 @@ TEST(test_metrics__entropy_of_frequent_outputs)
     axm_mul_close(small);
 }
 
+/* Counts about the limits of a byte. */
+TEST(test_metrics__entropy_of_counts_that_fill_a_byte)
+{
+    static const int counts[] = { 254, 255, 256, 257, 511, 512, 513, 767 };
+    static int32_t value[1 << 12];
+    struct axm_lut l = { 6, 6, false, value };
+    struct axm_mul *m;
+    int at = 0;
+    double bits;
+    for (int i = 0; i < 8; i++)
+        for (int k = 0; k < counts[i]; k++)
+            value[at++] = 7 * i;
+    for (; at < 1 << 12; at++)
+        value[at] = at;
+    assert_int_equal(axm_mul_open_lut("table", &l, &m), AXM_OK);
+    assert_int_equal(entropy_in_passes(m, 12, 6, &bits), AXM_OK);
+    CHECK(fabs(bits - define_entropy(&l)) < 1e-12, "%.17g", bits);
+    CHECK(fabs(axm_entropy_from_lut(&l) - define_entropy(&l)) < 1e-12, "%.17g", axm_entropy_from_lut(&l));
+    axm_mul_close(m);
+}
+
+TEST(test_metrics__entropy_counts_what_every_thread_met)
+{
+    struct axm_mul *m = opened("mitchell12s");
+    struct axm_lut l;
+    double bits;
+    assert_int_equal(axm_lut_build(m, &l), AXM_OK);
+    pool_set_threads(4);
+    assert_int_equal(entropy_in_passes(m, 24, 12, &bits), AXM_OK);
+    pool_set_threads(0);
+    CHECK(fabs(bits - define_entropy(&l)) < 1e-12, "%.17g, want %.17g", bits, define_entropy(&l));
+    axm_lut_release(&l);
+    axm_mul_close(m);
+}
+
 TEST(test_metrics__entropy_of_too_many_pairs_bad)
 {
     struct axm_mul *m = opened("exact17x16u");
