@@ -20,8 +20,11 @@ STRICT := -std=c11 -D_GNU_SOURCE -Wno-psabi -Wall -Wextra -Werror -fPIC -fvisibi
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDE := -I. -I$B/include
 LIBS := -lsqlite3 -lcjson -lmd -lm -lpthread -ldl
+# What dnn/ needs besides; the public library does without it.
+DNN_LIBS := -ldnnl -lgomp -lpng -lz
 
 LIB_SRC := $(wildcard base/*.c cmodel/*.c gen/*.c sim/*.c synth/*.c)
+DNN_SRC := $(wildcard dnn/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
@@ -31,13 +34,15 @@ PUBLIC_HEADERS := base/status.h $(wildcard cmodel/spec.h cmodel/mul.h cmodel/lut
 PUBLIC_HEADERS += $(wildcard gen/circuit.h)
 
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/rtl_embed.o
+DNN_OBJ := $(DNN_SRC:%.c=$B/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
-ASAN_OBJ := $(LIB_SRC:%.c=$B/asan/%.o) $(filter-out %/main.o,$(CLI_SRC:%.c=$B/asan/%.o)) $B/rtl_embed.o
+ASAN_OBJ := $(LIB_SRC:%.c=$B/asan/%.o) $(DNN_SRC:%.c=$B/asan/%.o) $(filter-out %/main.o,$(CLI_SRC:%.c=$B/asan/%.o))
+ASAN_OBJ += $B/rtl_embed.o
 TEST_OBJ := $(TESTS:%=$B/asan/tests/%.o)
-# The parsers are below gen/; the rest is not written for clang.
+# What the fuzzed parsers need; the rest is not written for clang.
 FUZZ_OBJ := $(patsubst %.c,$B/fuzz/%.o,$(filter base/% cmodel/%,$(LIB_SRC)))
 BENCH_OBJ := $(BENCHES:%=$B/bench/%.o)
-DEPS := $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(ASAN_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(BENCH_OBJ) \
+DEPS := $(patsubst %.o,%.d,$(LIB_OBJ) $(DNN_OBJ) $(CLI_OBJ) $(ASAN_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(BENCH_OBJ) \
   $(FUZZERS:%=$B/fuzz/fuzz/%.o))
 
 all: $B/axmul $B/libaxmul.a $B/libaxmul.so  ## build the command and the library
@@ -68,8 +73,8 @@ $B/rtl_embed.o: $B/rtl_embed.c
 
 # --- library and command -------------------------------------------------------
 
-$B/axmul: $(CLI_OBJ) $(LIB_OBJ)
-	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+$B/axmul: $(CLI_OBJ) $(DNN_OBJ) $(LIB_OBJ)
+	$(CC) $(CFLAGS) -o $@ $^ $(DNN_LIBS) $(LIBS)
 
 # One relocatable object in which everything but axm_* is local, so that a
 # static link cannot clash with our internal names.
@@ -100,7 +105,7 @@ $B/asan/libaxmul.a: $(ASAN_OBJ)
 	rm -f $@ && ar rcs $@ $^
 
 $(TESTS:%=$B/tests/%): $B/tests/%: $B/asan/tests/%.o $B/tests/%_main.o $B/asan/libaxmul.a
-	$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
+	$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(DNN_LIBS) $(LIBS)
 
 tests: $(TESTS:%=$B/tests/%)  ## build the unit tests (ASan and UBSan)
 
@@ -120,8 +125,8 @@ $(FUZZERS:%=$B/fuzz/%): $B/fuzz/%: $B/fuzz/fuzz/%.o $(FUZZ_OBJ)
 
 fuzzers: $(FUZZERS:%=$B/fuzz/%)  ## build the fuzzing targets (clang, libFuzzer)
 
-$(BENCHES:%=$B/bench/%): $B/bench/%: $B/bench/%.o $(LIB_OBJ)
-	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+$(BENCHES:%=$B/bench/%): $B/bench/%: $B/bench/%.o $(DNN_OBJ) $(LIB_OBJ)
+	$(CC) $(CFLAGS) -o $@ $^ $(DNN_LIBS) $(LIBS)
 
 bench: setup all $(BENCHES:%=$B/bench/%)  ## measure: generation, reports, simulation
 	@for b in $(BENCHES); do $B/bench/$$b || exit 1; done
