@@ -90,12 +90,16 @@ struct graph {
     struct node *node;                  /* [GRAPH_NODES_MAX at most] */
     void *mapped;                       /* model file that parameters point into, or NULL */
     size_t mapped_len;
+    char *provenance;                   /* JSON text of how it was made, NULL if unknown */
+    enum axm_status status;             /* of building: the first failure */
+    int room;                           /* nodes allocated */
 };
 
 /* Building: each call appends a node, checks it, computes its shape and
  * allocates its parameters (zero; gamma and variance 1), and returns its index.
  * After a failure, which is reported once, further calls return -1 and do
- * nothing, so that only graph_finish() needs a check. */
+ * nothing, so that only graph_finish() needs a check.  The nodes move while they are
+ * added: keep indices, not pointers. */
 struct graph *graph_new(const char *name, struct shape input);   /* NULL if out of memory */
 void graph_free(struct graph *g);                                /* NULL is fine */
 int graph_conv(struct graph *g, int in, const char *name, int out_channels, struct window w, int groups,
@@ -121,11 +125,25 @@ static inline struct window window_square(int kernel, int stride, int pad)
  * builder and file loader use it. */
 enum axm_status graph_shape(const struct graph *g, const struct node *n, struct shape *out) AXM_MUST_CHECK;
 
+/* The same for any op, quantized graphs included: in[n_in] are the inputs' shapes; of declared the
+ * channels of conv and dense and the whole shape of an input count.  name is for messages. */
+enum axm_status op_shape(const char *name, enum op op, const struct shape *in, int n_in,
+                         const struct window *w, int groups, struct shape declared,
+                         struct shape *out) AXM_MUST_CHECK;
+
+/* Pieces of the checks above, for the file loader. */
+struct graph *graph_new_empty(const char *name);   /* no nodes; NULL if out of memory */
+bool name_is_legal(const char *name);
+enum axm_status node_check(const struct node *n) AXM_MUST_CHECK;   /* rate, epsilon */
+/* No two alike; sorts name[]. */
+enum axm_status names_check(const char *graph, const char **name, int n) AXM_MUST_CHECK;
+
 size_t node_weight_count(const struct graph *g, const struct node *n);    /* 0 if none */
 int graph_find(const struct graph *g, const char *name);                  /* -1: no such node */
 /* Multiplications of one image: conv counts padding taps too, as hardware does. */
 uint64_t node_multiplications(const struct graph *g, const struct node *n);
 uint64_t graph_multiplications(const struct graph *g);
+size_t node_parameters(const struct graph *g, const struct node *n);      /* batch norm: four a channel */
 size_t graph_parameters(const struct graph *g);
 
 /* He initialisation for what a ReLU follows and everything else alike: normal with variance
