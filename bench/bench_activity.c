@@ -59,7 +59,7 @@ static void bench_circuit(const struct liberty *lib, const char *spec)
 int main(void)
 {
     struct liberty *lib;
-    printf("%d vectors, %d threads\n", VECTORS, pool_threads());
+    printf("%d vectors, %d threads, %s\n", VECTORS, pool_threads(), bitsim_level_name(bitsim_best_level()));
     check(liberty_read(OSU018, &lib));
     bench_circuit(lib, "scdm8s_x0_y0");
     bench_circuit(lib, "exact8s");

@@ -1,39 +1,34 @@
-/* Waveforms instead of a global event queue: cells are visited once per block
- * of 512 steps in topological order, and each reads the complete waveforms of
- * its inputs.  A waveform is the settled value before the step and a list of
- * (time, which of the 512 lanes toggle), so one visit does the work of 512
- * event-driven simulations; only the number of distinct times matters. */
+/* Runs of the activity engine: blocks of 512 steps, each simulated by the kernel
+ * of this processor (activity_kernel.inc), then energies from its counts. */
 #include "synth/activity.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/pool.h"
+#include "synth/activity_kernel.h"
 
-enum { LANES = 512, LANE_WORDS = LANES / 64 };
+/* --- processors ----------------------------------------------------------------- */
 
-typedef uint64_t lanes __attribute__((vector_size(LANES / 8)));
+static activity_kernel *const kernels[BITSIM_LEVELS] = {
+    [BITSIM_PORTABLE] = activity_portable,
+#ifdef __x86_64__
+    [BITSIM_AVX2] = activity_avx2,
+    [BITSIM_AVX512] = activity_avx512,
+#endif
+};
 
-#define FOR_THIS_CPU __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
+static int chosen_level = -1;
+
+void activity_set_level(enum bitsim_level level)
+{
+    assert(level <= bitsim_best_level());
+    chosen_level = level;
+}
 
 /* --- cell functions as short programs ------------------------------------------- */
-
-enum fn_op { FN_ZERO, FN_ONE, FN_INPUT, FN_NOT_INPUT, FN_XOR, FN_MUX, FN_AND, FN_AND_NOT, FN_OR, FN_OR_NOT };
-
-/* Node i computes from input `var` and earlier nodes lo (input 0) and hi (input 1). */
-struct fn_node {
-    uint8_t op, var, lo, hi;
-};
-
-enum { FN_NODES_MAX = 64 };
-
-struct fn {
-    int n;
-    struct fn_node node[FN_NODES_MAX];
-};
 
 /* Shannon expansion with sharing; the truth table is over 6 variables. */
 struct fn_builder {
@@ -107,405 +102,75 @@ static void fn_build(struct fn *fn, uint64_t truth, int n_in)
     fn_node(&b, truth);
 }
 
-ALWAYS_INLINE lanes fn_eval(const struct fn *fn, const lanes *in)
-{
-    lanes v[FN_NODES_MAX], last = in[0];
-    for (int i = 0; i < fn->n; i++) {
-        const struct fn_node *d = &fn->node[i];
-        lanes x = in[d->var];
-        switch (d->op) {
-        case FN_ZERO: last = x ^ x; break;
-        case FN_ONE: last = ~(x ^ x); break;
-        case FN_INPUT: last = x; break;
-        case FN_NOT_INPUT: last = ~x; break;
-        case FN_XOR: last = x ^ v[d->lo]; break;
-        case FN_MUX: last = (x & v[d->hi]) | (~x & v[d->lo]); break;
-        case FN_AND: last = x & v[d->hi]; break;
-        case FN_AND_NOT: last = ~x & v[d->lo]; break;
-        case FN_OR: last = x | v[d->lo]; break;
-        default: last = ~x | v[d->hi]; break;
-        }
-        v[i] = last;
-    }
-    return last;
-}
-
-/* --- the simulation of one block ----------------------------------------------- */
-
-/* What a net does within a step: events first..first+n-1 of the block, at
- * ascending, distinct times, none empty. */
-struct wave {
-    uint32_t first, n;
-};
-
-/* A transition on its way to an output: the lanes that will toggle at `time`
- * unless called back; arc and edge name the table entry of its energy. */
-struct pending {
-    uint32_t time;
-    uint16_t slot;            /* of the mask */
-    uint8_t arc, rises;
-};
-
-/* Transitions under way to one output.  A lane has at most one.  Hundreds of
- * them are under way at once, each of a few lanes, so a lane knows its slot and
- * calling back does not search.  An entry that lost all its lanes stays until
- * it is due or the queue is full; then at most LANES are left. */
-enum { QUEUE = 4 * LANES };
-
-struct flight {
-    int head, tail;                   /* queue[head..tail-1], ascending time */
-    int n_free;
-    lanes under_way;
-    struct pending queue[QUEUE];
-    uint16_t free_slot[QUEUE];
-    uint16_t slot_of[LANES];
-    lanes mask[QUEUE];
-};
-
-/* Toggles of one output by the arc that made them and the edge. */
-struct edge_counts {
-    uint64_t n[LIB_INPUTS_MAX][2];
-};
-
-struct block {
-    const struct mapped *m;
-    const struct fn *fn;      /* [n_cells * LIB_OUTPUTS_MAX] */
-    enum delay_model model;
-    const uint64_t *vectors;
-    size_t n_vectors, first, count;   /* steps first..first+count-1 */
-    lanes valid;              /* lanes that hold a step */
-    /* scratch of the worker, kept between blocks */
-    lanes *before;            /* [n_nets] settled value */
-    struct wave *wave;        /* [n_nets] */
-    lanes *mask;              /* [n_events] lanes that toggle */
-    uint32_t *time;           /* [n_events] ps, or cells */
-    size_t n_events, cap_events;
-    struct flight flight;
-    bool failed;              /* out of memory */
-};
+/* --- a block --------------------------------------------------------------------- */
 
 struct tally {
     uint64_t toggles;
     double switching_pj, internal_pj, leakage_nw;
 };
 
-ALWAYS_INLINE int count_lanes(lanes v)
+bool block_reserve(struct block *b, struct scratch *s, size_t used, size_t need)
 {
-    int n = 0;
-    for (int i = 0; i < LANE_WORDS; i++)
-        n += __builtin_popcountll(v[i]);
-    return n;
-}
-
-ALWAYS_INLINE bool any_lane(lanes v)
-{
-    uint64_t all = 0;
-    for (int i = 0; i < LANE_WORDS; i++)
-        all |= v[i];
-    return all != 0;
-}
-
-static __attribute__((noinline)) void more_events(struct block *b)
-{
-    size_t cap = b->cap_events ? b->cap_events * 2 : 4096;
-    lanes *mask = aligned_alloc(64, cap * sizeof *mask);
-    uint32_t *time = malloc(cap * sizeof *time);
-    if (!mask || !time) {
-        free(mask);
-        free(time);
+    if (need <= s->cap)
+        return true;
+    size_t cap = (need + need / 2 + 4095) & ~(size_t)4095;
+    void *p = aligned_alloc(64, cap);
+    if (!p) {
         b->failed = true;
-        return;
+        return false;
     }
-    if (b->n_events) {
-        memcpy(mask, b->mask, b->n_events * sizeof *mask);
-        memcpy(time, b->time, b->n_events * sizeof *time);
-    }
-    free(b->mask);
-    free(b->time);
-    b->mask = mask;
-    b->time = time;
-    b->cap_events = cap;
+    if (used)
+        memcpy(p, s->p, used);
+    free(s->p);
+    *s = (struct scratch){ p, cap };
+    return true;
 }
 
-/* Appends to the wave that begins at `first`. */
-ALWAYS_INLINE void add_event(struct block *b, size_t first, uint32_t time, lanes mask)
-{
-    if (b->n_events > first && b->time[b->n_events - 1] == time) {
-        b->mask[b->n_events - 1] |= mask;
-        return;
-    }
-    if (b->n_events == b->cap_events)
-        more_events(b);
-    if (b->failed)
-        return;   /* the result is thrown away */
-    b->time[b->n_events] = time;
-    b->mask[b->n_events++] = mask;
-}
-
-ALWAYS_INLINE void end_wave(struct block *b, uint32_t net, size_t first)
-{
-    b->wave[net] = (struct wave){ .first = (uint32_t)first, .n = (uint32_t)(b->n_events - first) };
-}
-
-static inline int vector_bit(const struct block *b, size_t v, int bit, size_t words)
-{
-    return (int)(b->vectors[v * words + (size_t)bit / 64] >> (bit % 64) & 1);
-}
-
-/* Settled input values, and one event at time 0 for the lanes that change. */
-ALWAYS_INLINE void load_inputs(struct block *b)
+/* Settled values of the inputs before and after every step. */
+static void load_inputs(struct block *b)
 {
     size_t words = (size_t)activity_vector_words(b->m);
     int bit = 0;
     for (int p = 0; p < b->m->n_ports; p++) {
         const struct mapped_port *port = &b->m->port[p];
         for (int i = 0; i < port->width && !port->is_output; i++, bit++) {
-            uint32_t net = port->net[i];
+            const uint64_t *v = b->vectors + b->first * words + (size_t)bit / 64;
             lanes now = { 0 }, next = { 0 };
             for (size_t s = 0; s < b->count; s++) {
-                now[s / 64] |= (uint64_t)vector_bit(b, b->first + s, bit, words) << (s % 64);
-                next[s / 64] |= (uint64_t)vector_bit(b, b->first + s + 1, bit, words) << (s % 64);
+                now[s / 64] |= (v[s * words] >> (bit % 64) & 1) << (s % 64);
+                next[s / 64] |= (v[(s + 1) * words] >> (bit % 64) & 1) << (s % 64);
             }
-            size_t first = b->n_events;
-            b->before[net] = now;
-            if (any_lane(now ^ next))
-                add_event(b, first, 0, now ^ next);
-            end_wave(b, net, first);
+            b->before[port->net[i]] = now;
+            b->after[port->net[i]] = next;
         }
     }
 }
 
-static __attribute__((noinline)) void purge(struct flight *f)
+static void count_inputs(const struct block *b, struct tally *t, uint64_t *net_toggles)
 {
-    int kept = 0;
-    for (int i = f->head; i < f->tail; i++)
-        if (any_lane(f->mask[f->queue[i].slot]))
-            f->queue[kept++] = f->queue[i];
-        else
-            f->free_slot[f->n_free++] = f->queue[i].slot;
-    f->head = 0;
-    f->tail = kept;
-}
-
-/* At unit delay everything lands before the next change, and slot_of is not needed. */
-ALWAYS_INLINE void take_off(struct flight *f, uint32_t time, lanes mask, int arc, int rises, bool may_return)
-{
-    if (f->tail == QUEUE)
-        purge(f);
-    uint16_t slot = f->free_slot[--f->n_free];
-    int i = f->tail++;
-    f->mask[slot] = mask;
-    f->under_way |= mask;
-    for (int w = 0; w < LANE_WORDS && may_return; w++)
-        for (uint64_t left = mask[w]; left; left &= left - 1)
-            f->slot_of[64 * w + __builtin_ctzll(left)] = slot;
-    for (; i > f->head && f->queue[i - 1].time > time; i--)
-        f->queue[i] = f->queue[i - 1];
-    f->queue[i] = (struct pending){ .time = time, .slot = slot, .arc = (uint8_t)arc,
-                                    .rises = (uint8_t)rises };
-}
-
-/* The transitions due by `now` happen. */
-ALWAYS_INLINE void land(struct block *b, size_t first, uint32_t now, struct edge_counts *counts)
-{
-    struct flight *f = &b->flight;
-    for (; f->head < f->tail && f->queue[f->head].time <= now; f->head++) {
-        const struct pending *p = &f->queue[f->head];
-        lanes mask = f->mask[p->slot];
-        int n = count_lanes(mask);
-        f->free_slot[f->n_free++] = p->slot;
-        if (!n)
-            continue;
-        f->under_way ^= mask;
-        counts->n[p->arc][p->rises] += (uint64_t)n;
-        add_event(b, first, p->time, mask);
-    }
-    if (f->head == f->tail)
-        f->head = f->tail = 0;
-}
-
-/* Takes the lanes in `turn` out of the transitions under way; returns those
- * that were in none. */
-ALWAYS_INLINE lanes call_back(struct flight *f, lanes turn)
-{
-    lanes back = turn & f->under_way;
-    f->under_way ^= back;
-    for (int w = 0; w < LANE_WORDS; w++)
-        for (uint64_t left = back[w]; left; left &= left - 1) {
-            int lane = 64 * w + __builtin_ctzll(left);
-            f->mask[f->slot_of[lane]][w] &= ~(left & -left);
-        }
-    return turn ^ back;
-}
-
-/* Inputs in order of their delay to one edge of an output. */
-struct arc_order {
-    uint8_t input[LIB_INPUTS_MAX];
-    uint32_t delay[LIB_INPUTS_MAX];
-};
-
-static void order_arcs(struct arc_order *order, const struct mapped_cell *c, int o, int rises,
-                       enum delay_model model)
-{
-    for (int k = 0; k < c->lib->n_in; k++) {
-        const struct mapped_arc *a = &c->arc[o][k];
-        uint32_t delay = model != DELAY_LIBERTY ? 1 : rises ? a->rise_ps : a->fall_ps;
-        int i = k;
-        for (; i > 0 && order->delay[i - 1] > delay; i--) {
-            order->delay[i] = order->delay[i - 1];
-            order->input[i] = order->input[i - 1];
-        }
-        order->delay[i] = delay;
-        order->input[i] = (uint8_t)k;
-    }
-}
-
-/* One output of one cell: merges the input waveforms by time.  At each time the
- * new function value is compared with the value the output is heading for; a
- * lane that is on its way and is called back never toggles (inertial delay). */
-ALWAYS_INLINE void simulate_output(struct block *b, const struct mapped_cell *c, const struct fn *fn, int o,
-                                   struct edge_counts *counts)
-{
-    int n_in = c->lib->n_in;
-    lanes in[LIB_INPUTS_MAX], changed[LIB_INPUTS_MAX];
-    uint32_t next[LIB_INPUTS_MAX], end[LIB_INPUTS_MAX], due[LIB_INPUTS_MAX];
-    struct flight *f = &b->flight;
-    struct arc_order order[2];
-    size_t first = b->n_events;
-    for (int rises = 0; rises < 2; rises++)
-        order_arcs(&order[rises], c, o, rises, b->model);
-    for (int k = 0; k < LIB_INPUTS_MAX; k++)
-        in[k] = (lanes){ 0 };
-    for (int k = 0; k < n_in; k++) {
-        in[k] = b->before[c->in[k]];
-        next[k] = b->wave[c->in[k]].first;
-        end[k] = next[k] + b->wave[c->in[k]].n;
-        due[k] = next[k] < end[k] ? b->time[next[k]] : UINT32_MAX;
-    }
-    lanes heading = fn_eval(fn, in);
-    b->before[c->out[o]] = heading;
-    for (;;) {
-        uint32_t now = UINT32_MAX;
-        unsigned moved = 0;
-        for (int k = 0; k < n_in; k++)
-            now = due[k] < now ? due[k] : now;
-        if (now == UINT32_MAX)
-            break;
-        for (int k = 0; k < n_in; k++) {
-            if (due[k] != now)
-                continue;
-            changed[k] = b->mask[next[k]++];
-            in[k] ^= changed[k];
-            due[k] = next[k] < end[k] ? b->time[next[k]] : UINT32_MAX;
-            moved |= 1u << k;
-        }
-        lanes value = fn_eval(fn, in), turn = value ^ heading;
-        heading = value;
-        if (!any_lane(turn))
-            continue;
-        land(b, first, now, counts);
-        turn = call_back(f, turn);
-        /* The remaining lanes start a transition, timed by the fastest input that changed. */
-        for (int rises = 0; rises < 2; rises++) {
-            lanes left = turn & (rises ? value : ~value);
-            for (int i = 0; i < n_in; i++) {
-                int k = order[rises].input[i];
-                if (!(moved >> k & 1))
-                    continue;
-                lanes mask = left & changed[k];
-                if (any_lane(mask))
-                    take_off(f, now + order[rises].delay[i], mask, k, rises,
-                             b->model == DELAY_LIBERTY);
-                left ^= mask;
+    for (int p = 0; p < b->m->n_ports; p++)
+        for (int i = 0; i < b->m->port[p].width && !b->m->port[p].is_output; i++) {
+            uint32_t net = b->m->port[p].net[i];
+            lanes change = b->before[net] ^ b->after[net];
+            for (int w = 0; w < LANE_WORDS; w++) {
+                uint64_t n = (uint64_t)__builtin_popcountll(change[w]);
+                t->toggles += n;
+                if (net_toggles)
+                    net_toggles[net] += n;
             }
         }
-    }
-    land(b, first, UINT32_MAX, counts);
-    end_wave(b, c->out[o], first);
 }
 
-/* Settled values before and after; an event of time 0 stands for the change. */
-ALWAYS_INLINE void settle_output(struct block *b, const struct mapped_cell *c, const struct fn *fn, int o,
-                                 struct edge_counts *counts)
-{
-    lanes now[LIB_INPUTS_MAX], next[LIB_INPUTS_MAX];
-    for (int k = 0; k < LIB_INPUTS_MAX; k++)
-        now[k] = next[k] = (lanes){ 0 };
-    for (int k = 0; k < c->lib->n_in; k++) {
-        const struct wave *w = &b->wave[c->in[k]];
-        now[k] = next[k] = b->before[c->in[k]];
-        if (w->n)
-            next[k] ^= b->mask[w->first];
-    }
-    lanes before = fn_eval(fn, now), after = fn_eval(fn, next), turn = before ^ after;
-    size_t first = b->n_events;
-    b->before[c->out[o]] = before;
-    if (any_lane(turn))
-        add_event(b, first, 0, turn);
-    /* The energy is that of the first input that changed. */
-    for (int k = 0; k < c->lib->n_in; k++) {
-        lanes mask = turn & (now[k] ^ next[k]);
-        for (int rises = 0; rises < 2; rises++)
-            counts->n[k][rises] += (uint64_t)count_lanes(mask & (rises ? after : before));
-        turn ^= mask;
-    }
-    end_wave(b, c->out[o], first);
-}
-
-/* Mean leakage of the settled states of the block's lanes. */
-static double block_leakage(const struct block *b)
-{
-    double nw = 0;
-    for (int i = 0; i < b->m->n_cells; i++) {
-        const struct mapped_cell *c = &b->m->cell[i];
-        if (!c->lib->n_leakage) {
-            nw += c->lib->leakage_nw;
-            continue;
-        }
-        for (unsigned s = 0; s < 1u << c->lib->n_in; s++) {
-            lanes in_state = b->valid;
-            for (int k = 0; k < c->lib->n_in; k++)
-                in_state &= s >> k & 1 ? b->before[c->in[k]] : ~b->before[c->in[k]];
-            nw += lib_cell_leakage(c->lib, s) * count_lanes(in_state) / (double)b->count;
-        }
-    }
-    return nw;
-}
-
-FOR_THIS_CPU
-static void simulate_block(struct block *b, struct tally *t, uint64_t *net_toggles)
+static void count_cells(const struct block *b, struct tally *t, uint64_t *net_toggles)
 {
     const struct mapped *m = b->m;
     double half_v2 = 0.5 * m->lib->voltage * m->lib->voltage;
-    b->n_events = 0;
-    for (int k = 0; k < 2; k++) {
-        b->before[k] = (lanes){ 0 } - (uint64_t)k;
-        b->wave[k] = (struct wave){ 0 };
-    }
-    b->valid = (lanes){ 0 };
-    for (size_t s = 0; s < b->count; s++)
-        b->valid[s / 64] |= UINT64_C(1) << (s % 64);
-    load_inputs(b);
-    for (int p = 0; p < m->n_ports; p++)
-        for (int i = 0; i < m->port[p].width && !m->port[p].is_output; i++) {
-            const struct wave *w = &b->wave[m->port[p].net[i]];
-            int n = w->n ? count_lanes(b->mask[w->first]) : 0;
-            t->toggles += (uint64_t)n;
-            if (net_toggles)
-                net_toggles[m->port[p].net[i]] += (uint64_t)n;
-        }
-    for (int i = 0; i < m->n_cells && !b->failed; i++) {
+    for (int i = 0; i < m->n_cells; i++) {
         const struct mapped_cell *c = &m->cell[i];
-        for (int o = 0; o < c->lib->n_out && !b->failed; o++) {
-            const struct fn *fn = &b->fn[i * LIB_OUTPUTS_MAX + o];
-            struct edge_counts counts = { 0 };
+        for (int o = 0; o < c->lib->n_out; o++) {
             uint64_t toggles = 0;
-            if (b->model == DELAY_ZERO)
-                settle_output(b, c, fn, o, &counts);
-            else
-                simulate_output(b, c, fn, o, &counts);
             for (int k = 0; k < c->lib->n_in; k++) {
-                const uint64_t *n = counts.n[k];
+                const uint64_t *n = b->counts[i * LIB_OUTPUTS_MAX + o].n[k];
                 toggles += n[0] + n[1];
                 t->internal_pj += (double)n[0] * c->arc[o][k].fall_pj + (double)n[1] * c->arc[o][k].rise_pj;
             }
@@ -515,13 +180,14 @@ static void simulate_block(struct block *b, struct tally *t, uint64_t *net_toggl
                 net_toggles[c->out[o]] += toggles;
         }
     }
-    t->leakage_nw = block_leakage(b);
+    t->leakage_nw = b->leakage_nw;
 }
 
 /* --- a whole run ------------------------------------------------------------- */
 
 struct run {
     const struct mapped *m;
+    activity_kernel *kernel;
     const uint64_t *vectors;
     size_t n_vectors;
     enum delay_model model;
@@ -531,30 +197,45 @@ struct run {
     uint64_t **toggles;        /* per worker, or NULL */
 };
 
+static bool block_init(struct block *b, const struct run *r)
+{
+    size_t nets = (size_t)r->m->n_nets, outputs = (size_t)r->m->n_cells * LIB_OUTPUTS_MAX;
+    *b = (struct block){ .m = r->m, .fn = r->fn, .model = r->model, .vectors = r->vectors };
+    b->before = aligned_alloc(64, nets * sizeof *b->before);
+    b->after = aligned_alloc(64, nets * sizeof *b->after);
+    b->wave = malloc(nets * sizeof *b->wave);
+    b->counts = malloc((outputs + 1) * sizeof *b->counts);
+    return b->before && b->after && b->wave && b->counts;
+}
+
+static void block_release(struct block *b)
+{
+    free(b->before);
+    free(b->after);
+    free(b->wave);
+    free(b->counts);
+    free(b->mask.p);
+    free(b->time.p);
+    free(b->row.p);
+    free(b->merged.p);
+}
+
 static enum axm_status run_block(void *ctx, size_t item, int worker)
 {
     struct run *r = ctx;
     struct block *b = &r->worker[worker];
     size_t steps = r->n_vectors - 1;
-    if (!b->before) {
-        size_t n = (size_t)r->m->n_nets;
-        b->before = aligned_alloc(64, n * sizeof *b->before);
-        b->wave = malloc(n * sizeof *b->wave);
-        if (!b->before || !b->wave)
-            return fail(AXM_ENV, "activity: out of memory");
-        b->flight.n_free = QUEUE;
-        for (int i = 0; i < QUEUE; i++)
-            b->flight.free_slot[i] = (uint16_t)i;
-    }
-    b->m = r->m;
-    b->fn = r->fn;
-    b->model = r->model;
-    b->vectors = r->vectors;
-    b->n_vectors = r->n_vectors;
+    if (!b->before && !block_init(b, r))
+        return fail(AXM_ENV, "activity: out of memory");
     b->first = item * LANES;
     b->count = steps - b->first < LANES ? steps - b->first : LANES;
-    simulate_block(b, &r->tally[item], r->toggles ? r->toggles[worker] : NULL);
-    return b->failed ? fail(AXM_ENV, "activity: out of memory") : AXM_OK;
+    load_inputs(b);
+    r->kernel(b);
+    if (b->failed)
+        return fail(AXM_ENV, "activity: out of memory");
+    count_inputs(b, &r->tally[item], r->toggles ? r->toggles[worker] : NULL);
+    count_cells(b, &r->tally[item], r->toggles ? r->toggles[worker] : NULL);
+    return AXM_OK;
 }
 
 /* Means over the blocks, and the spread of the block means. */
@@ -605,6 +286,27 @@ static struct fn *build_functions(const struct mapped *m)
     return fn;
 }
 
+/* No transition comes later than the slowest path's; the kernels for short times
+ * keep the highest value for `never`. */
+static bool times_are_short(const struct mapped *m, enum axm_status *st)
+{
+    uint64_t *latest = calloc((size_t)m->n_nets, sizeof *latest), most = 0;
+    if (!latest)
+        *st = fail(AXM_ENV, "activity: out of memory");
+    for (int i = 0; i < m->n_cells && latest; i++) {
+        const struct mapped_cell *c = &m->cell[i];
+        for (int o = 0; o < c->lib->n_out; o++)
+            for (int k = 0; k < c->lib->n_in; k++) {
+                const struct mapped_arc *a = &c->arc[o][k];
+                uint64_t at = latest[c->in[k]] + (a->rise_ps > a->fall_ps ? a->rise_ps : a->fall_ps);
+                latest[c->out[o]] = at > latest[c->out[o]] ? at : latest[c->out[o]];
+                most = at > most ? at : most;
+            }
+    }
+    free(latest);
+    return most < UINT16_MAX;
+}
+
 enum axm_status activity_run(const struct mapped *m, const uint64_t *vectors, size_t n,
                              enum delay_model model, struct activity *out, uint64_t *net_toggles)
 {
@@ -614,6 +316,10 @@ enum axm_status activity_run(const struct mapped *m, const uint64_t *vectors, si
     int workers = pool_threads();
     struct run r = { .m = m, .vectors = vectors, .n_vectors = n, .model = model };
     enum axm_status st = AXM_OK;
+    r.kernel = times_are_short(m, &st) ? kernels[chosen_level >= 0 ? chosen_level : (int)bitsim_best_level()]
+                                       : activity_wide;
+    if (st != AXM_OK)
+        return st;
     r.fn = build_functions(m);
     r.worker = aligned_alloc(64, (size_t)workers * sizeof *r.worker);   /* holds vectors */
     if (r.worker)
@@ -638,12 +344,8 @@ enum axm_status activity_run(const struct mapped *m, const uint64_t *vectors, si
     }
 out:
     for (int w = 0; w < workers; w++) {
-        if (r.worker) {
-            free(r.worker[w].before);
-            free(r.worker[w].wave);
-            free(r.worker[w].mask);
-            free(r.worker[w].time);
-        }
+        if (r.worker)
+            block_release(&r.worker[w]);
         if (r.toggles)
             free(r.toggles[w]);
     }

@@ -5,16 +5,16 @@
  * values only), unit delay (every cell output one step later) or the library's
  * delays (per arc and edge, inertial: a pulse shorter than the delay of the
  * cell that makes it is swallowed).  Each step starts from settled nets: the
- * clock is slower than the critical path.  The steps are simulated 512 at a
- * time, one to a bit. */
+ * clock is slower than the critical path.  The steps are simulated many at a
+ * time, one to a lane of the vector registers. */
 #ifndef AXM_SYNTH_ACTIVITY_H
 #define AXM_SYNTH_ACTIVITY_H
 
+#include "sim/bitsim.h"
 #include "synth/mapped.h"
 
 enum delay_model { DELAY_ZERO, DELAY_UNIT, DELAY_LIBERTY };
 
-/* vector[i * n_inputs_words ...]: see activity_run(). */
 struct activity {
     uint64_t steps;
     uint64_t toggles;            /* over all nets, inputs included */
@@ -33,6 +33,9 @@ struct activity {
 enum axm_status activity_run(const struct mapped *m, const uint64_t *vectors, size_t n,
                              enum delay_model model, struct activity *out,
                              uint64_t *net_toggles) AXM_MUST_CHECK;
+
+/* For tests and benchmarks, like bitsim_set_level(). */
+void activity_set_level(enum bitsim_level level);
 
 /* Words per vector, and the product of the netlist's function for one vector
  * (outputs in port order): the same cells, evaluated once. */

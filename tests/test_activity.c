@@ -1,9 +1,12 @@
-/* The activity engine: against a scalar event-driven simulator written plainly
- * here, against products, and against energies worked out by hand. */
+/* The activity engine: toggles and energies against a scalar event-driven simulator
+ * written plainly here, against products, and against energies worked out by hand. */
 #include "tests/harness.h"
+
+#include <math.h>
 
 #include "base/pool.h"
 #include "base/rng.h"
+#include "base/strbuf.h"
 #include "cmodel/mul.h"
 #include "synth/characterise.h"
 
@@ -20,6 +23,8 @@ struct reference {
     bool *heading;            /* [n_nets] what the driver computes */
     uint32_t *due;            /* [n_nets] when value becomes heading, or NONE */
     uint64_t *toggles;        /* [n_nets] */
+    double *under_way_pj;     /* [n_nets] energy of the transition that is due */
+    double internal_pj;       /* of all that happened or is due */
 };
 
 static bool output_of(const struct reference *r, const struct mapped_cell *c, int o)
@@ -42,14 +47,33 @@ static void set_inputs(const struct reference *r, const uint64_t *vector, bool *
         }
 }
 
+/* The fastest input that changed, the first of several, makes the transition. */
+static int cause(const struct reference *r, const struct mapped_cell *c, int o, bool v, const bool *changed,
+                 uint32_t *delay)
+{
+    int by = -1;
+    for (int k = 0; k < c->lib->n_in; k++) {
+        uint32_t d = r->model != DELAY_LIBERTY ? 1 : v ? c->arc[o][k].rise_ps : c->arc[o][k].fall_ps;
+        if (!changed[c->in[k]] || (by >= 0 && d >= *delay))
+            continue;
+        *delay = d;
+        by = k;
+    }
+    return by;
+}
+
 /* Cells come in topological order, so one pass settles. */
 static void settle(struct reference *r, bool *changed)
 {
     for (int i = 0; i < r->m->n_cells; i++)
         for (int o = 0; o < r->m->cell[i].lib->n_out; o++) {
-            uint32_t net = r->m->cell[i].out[o];
-            bool v = output_of(r, &r->m->cell[i], o);
+            const struct mapped_cell *c = &r->m->cell[i];
+            uint32_t net = c->out[o], delay;
+            bool v = output_of(r, c, o);
+            int by = cause(r, c, o, v, changed, &delay);
             changed[net] = v != r->value[net];
+            if (changed[net] && by >= 0)
+                r->internal_pj += v ? c->arc[o][by].rise_pj : c->arc[o][by].fall_pj;
             r->value[net] = r->heading[net] = v;
         }
 }
@@ -60,17 +84,20 @@ static void react(struct reference *r, const bool *changed, uint32_t now)
     for (int i = 0; i < r->m->n_cells; i++) {
         const struct mapped_cell *c = &r->m->cell[i];
         for (int o = 0; o < c->lib->n_out; o++) {
-            uint32_t net = c->out[o], delay = NONE;
+            uint32_t net = c->out[o], delay = 0;
             bool v = output_of(r, c, o);
-            for (int k = 0; k < c->lib->n_in; k++) {
-                uint32_t d = r->model == DELAY_UNIT ? 1 : v ? c->arc[o][k].rise_ps : c->arc[o][k].fall_ps;
-                if (changed[c->in[k]] && d < delay)
-                    delay = d;
-            }
             if (v == r->heading[net])
                 continue;
             r->heading[net] = v;
-            r->due[net] = r->due[net] != NONE ? NONE : now + delay;
+            if (r->due[net] != NONE) {
+                r->due[net] = NONE;
+                r->internal_pj -= r->under_way_pj[net];
+                continue;
+            }
+            int by = cause(r, c, o, v, changed, &delay);
+            r->due[net] = now + delay;
+            r->under_way_pj[net] = v ? c->arc[o][by].rise_pj : c->arc[o][by].fall_pj;
+            r->internal_pj += r->under_way_pj[net];
         }
     }
 }
@@ -88,6 +115,7 @@ static void reference_run(struct reference *r, const uint64_t *vectors, size_t n
     r->value[1] = true;
     set_inputs(r, vectors, changed);
     settle(r, changed);
+    r->internal_pj = 0;
     for (size_t v = 1; v < n; v++) {
         memset(changed, 0, nets);
         set_inputs(r, vectors + v * words, changed);
@@ -121,18 +149,27 @@ static void compare_with_reference(const struct mapped *m, const uint64_t *vecto
         struct reference r = {
             .m = m, .model = (enum delay_model)d, .value = calloc(nets, 1), .heading = calloc(nets, 1),
             .due = malloc(nets * sizeof(uint32_t)), .toggles = calloc(nets, sizeof(uint64_t)),
+            .under_way_pj = calloc(nets, sizeof(double)),
         };
         struct activity a;
         memset(r.due, 0xff, nets * sizeof *r.due);
         reference_run(&r, vectors, n);
-        assert_int_equal(activity_run(m, vectors, n, (enum delay_model)d, &a, toggles), AXM_OK);
-        for (size_t i = 0; i < nets; i++)
-            CHECK(toggles[i] == r.toggles[i], "%s, model %d, net %zu: %llu, reference %llu", name, d, i,
-                  (unsigned long long)toggles[i], (unsigned long long)r.toggles[i]);
+        for (int level = BITSIM_PORTABLE; level <= (int)bitsim_best_level(); level++) {
+            activity_set_level((enum bitsim_level)level);
+            assert_int_equal(activity_run(m, vectors, n, (enum delay_model)d, &a, toggles), AXM_OK);
+            for (size_t i = 0; i < nets; i++)
+                CHECK(toggles[i] == r.toggles[i], "%s, model %d, %s, net %zu: %llu, reference %llu", name, d,
+                      bitsim_level_name((enum bitsim_level)level), i, (unsigned long long)toggles[i],
+                      (unsigned long long)r.toggles[i]);
+            CHECK(fabs(a.internal_pj * (double)a.steps - r.internal_pj) <= 1e-9 * r.internal_pj,
+                  "%s, model %d: %.12g pJ, reference %.12g", name, d, a.internal_pj * (double)a.steps,
+                  r.internal_pj);
+        }
         free(r.value);
         free(r.heading);
         free(r.due);
         free(r.toggles);
+        free(r.under_way_pj);
     }
     free(toggles);
 }
@@ -161,18 +198,111 @@ static struct synth_result map_spec(const char *spec, const struct liberty *lib,
 
 TEST(test_activity__toggles_equal_scalar_simulation)
 {
-    static const char *const specs[] = { "exact8s", "scdm8s_x0_y0", "scdm8s_x2_y3" };
+    static const struct {
+        const char *spec;
+        enum synth_mode mode;
+    } circuits[] = {
+        { "exact8s", SYNTH_ADDERS }, { "scdm8s_x0_y0", SYNTH_ADDERS }, { "scdm8s_x2_y3", SYNTH_ADDERS },
+        { "mitchell8s", SYNTH_FLAT },
+    };
     struct liberty *lib = library();
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
-        struct synth_result r = map_spec(specs[i], lib, SYNTH_ADDERS);
+    for (size_t i = 0; i < sizeof circuits / sizeof *circuits; i++) {
+        struct synth_result r = map_spec(circuits[i].spec, lib, circuits[i].mode);
         struct stimulus_opts s = { .vectors = VECTORS, .seed = 7 + i };
         uint64_t *vectors;
         size_t n;
         assert_int_equal(stimulus_vectors(&s, r.mapped, true, &vectors, &n), AXM_OK);
-        compare_with_reference(r.mapped, vectors, n, specs[i]);
+        compare_with_reference(r.mapped, vectors, n, circuits[i].spec);
         free(vectors);
         synth_release(&r);
     }
+    liberty_free(lib);
+}
+
+/* Two layers of a gate of 6 inputs and one of 5, with a delay of its own for
+ * every arc: adders and multiplexers leave most of the kernel's cases alone. */
+static void wide_library(struct strbuf *s)
+{
+    static const char *const functions[] = { "(A&B)|(C^(!D&(E|F)))", "(A|B)&!(C^D)|(B&E)" };
+    strbuf_addf(s, "library(w) { time_unit : \"1ns\"; voltage_unit : \"1V\"; capacitive_load_unit(1, pf);\n"
+                   "nom_voltage : 1;\n");
+    for (int i = 0; i < 2; i++) {
+        strbuf_addf(s, "cell(W%d) { area : 1;\n", 6 - i);
+        for (int k = 0; k < 6 - i; k++)
+            strbuf_addf(s, "pin(%c) { direction : input; capacitance : 0.001; }\n", 'A' + k);
+        strbuf_addf(s, "pin(Y) { direction : output; function : \"%s\";\n", functions[i]);
+        for (int k = 0; k < 6 - i; k++)
+            strbuf_addf(s, "timing() { related_pin : \"%c\"; timing_sense : non_unate;\n"
+                           "cell_rise(scalar) { values(\"%g\"); } cell_fall(scalar) { values(\"%g\"); }\n"
+                           "rise_transition(scalar) { values(\"0.1\"); }\n"
+                           "fall_transition(scalar) { values(\"0.1\"); } }\n",
+                        'A' + k, 0.02 + 0.013 * k, 0.09 - 0.011 * k);
+        strbuf_addf(s, "} }\n");
+    }
+    strbuf_addf(s, "}\n");
+}
+
+TEST(test_activity__cells_of_6_inputs_equal_scalar_simulation)
+{
+    enum { INPUTS = 12, CELLS = 40 };
+    struct strbuf lib_text = { 0 }, json = { 0 };
+    struct liberty *lib;
+    struct mapped *m;
+    struct rng rng;
+    uint64_t vectors[VECTORS];
+    rng_init(&rng, 11, 0);
+    wide_library(&lib_text);
+    strbuf_addf(&json, "{\"modules\":{\"w\":{\"ports\":{\"a\":{\"direction\":\"input\",\"bits\":[2");
+    for (int i = 1; i < INPUTS; i++)
+        strbuf_addf(&json, ",%d", i + 2);
+    strbuf_addf(&json, "]},\"y\":{\"direction\":\"output\",\"bits\":[%d]}},\"cells\":{", INPUTS + CELLS + 1);
+    for (int i = 0; i < CELLS; i++) {
+        int n_in = 6 - i % 2;
+        strbuf_addf(&json, "%s\"g%d\":{\"type\":\"W%d\",\"connections\":{", i ? "," : "", i, n_in);
+        for (int k = 0; k < n_in; k++)   /* of the last nets, so that it gets deep */
+            strbuf_addf(&json, "\"%c\":[%d],", 'A' + k, 2 + i + (int)rng_below(&rng, INPUTS));
+        strbuf_addf(&json, "\"Y\":[%d]}}", INPUTS + i + 2);
+    }
+    strbuf_addf(&json, "}}}}");
+    assert_int_equal(liberty_parse(lib_text.s, lib_text.len, "w.lib", &lib), AXM_OK);
+    CHECK(mapped_read_json(json.s, "w", lib, &(struct mapped_opts){ 0.1, 0.005 }, &m) == AXM_OK,
+          "%s", axm_last_message());
+    for (int i = 0; i < VECTORS; i++)
+        vectors[i] = rng_below(&rng, 1 << INPUTS);
+    compare_with_reference(m, vectors, VECTORS, "6 inputs");
+    mapped_free(m);
+    liberty_free(lib);
+    strbuf_release(&lib_text);
+    strbuf_release(&json);
+}
+
+/* All delays times 64, which no longer fit 16 bits, change nothing but the clock. */
+TEST(test_activity__long_delays_toggle_as_often)
+{
+    struct liberty *lib = library();
+    struct synth_result r = map_spec("exact8s", lib, SYNTH_ADDERS);
+    struct stimulus_opts s = { .vectors = VECTORS, .seed = 5 };
+    struct mapped slow = *r.mapped;
+    size_t bytes = sizeof *slow.cell * (size_t)slow.n_cells;
+    struct mapped_cell *cell = malloc(bytes);
+    uint64_t *vectors;
+    size_t n;
+    struct activity a, b;
+    slow.cell = memcpy(cell, slow.cell, bytes);
+    for (int i = 0; i < slow.n_cells; i++)
+        for (int o = 0; o < cell[i].lib->n_out; o++)
+            for (int k = 0; k < cell[i].lib->n_in; k++) {
+                cell[i].arc[o][k].rise_ps *= 64;
+                cell[i].arc[o][k].fall_ps *= 64;
+            }
+    CHECK(r.mapped->delay_ns * 64 > 66, "the slow circuit is not slow: %g ns", r.mapped->delay_ns);
+    assert_int_equal(stimulus_vectors(&s, r.mapped, true, &vectors, &n), AXM_OK);
+    assert_int_equal(activity_run(r.mapped, vectors, n, DELAY_LIBERTY, &a, NULL), AXM_OK);
+    assert_int_equal(activity_run(&slow, vectors, n, DELAY_LIBERTY, &b, NULL), AXM_OK);
+    assert_memory_equal(&a, &b, sizeof a);
+    free(vectors);
+    free(cell);
+    synth_release(&r);
     liberty_free(lib);
 }
 
@@ -229,22 +359,66 @@ TEST(test_activity__energy_by_hand)
     liberty_free(lib);
 }
 
-TEST(test_activity__same_for_any_threads)
+/* Energies too, to the last bit. */
+TEST(test_activity__same_for_any_threads_and_cpu)
 {
     struct liberty *lib = library();
     struct synth_result r = map_spec("exact8s", lib, SYNTH_ADDERS);
     struct stimulus_opts s = { .vectors = 3000, .seed = 3 };
     uint64_t *vectors;
     size_t n;
-    struct activity a, b;
     assert_int_equal(stimulus_vectors(&s, r.mapped, true, &vectors, &n), AXM_OK);
-    pool_set_threads(1);
-    assert_int_equal(activity_run(r.mapped, vectors, n, DELAY_LIBERTY, &a, NULL), AXM_OK);
-    pool_set_threads(3);
-    assert_int_equal(activity_run(r.mapped, vectors, n, DELAY_LIBERTY, &b, NULL), AXM_OK);
-    pool_set_threads(0);
-    assert_memory_equal(&a, &b, sizeof a);
+    for (int d = DELAY_ZERO; d <= DELAY_LIBERTY; d++) {
+        struct activity a, b;
+        activity_set_level(BITSIM_PORTABLE);
+        pool_set_threads(1);
+        assert_int_equal(activity_run(r.mapped, vectors, n, (enum delay_model)d, &a, NULL), AXM_OK);
+        pool_set_threads(3);
+        for (int level = BITSIM_PORTABLE; level <= (int)bitsim_best_level(); level++) {
+            activity_set_level((enum bitsim_level)level);
+            assert_int_equal(activity_run(r.mapped, vectors, n, (enum delay_model)d, &b, NULL), AXM_OK);
+            assert_memory_equal(&a, &b, sizeof a);
+        }
+        pool_set_threads(0);
+    }
     free(vectors);
+    synth_release(&r);
+    liberty_free(lib);
+}
+
+/* Runs of 16 times the vectors have a quarter of the interval, and about 95 of
+ * 100 intervals hold the mean of far more vectors. */
+TEST(test_activity__confidence_interval)
+{
+    enum { FEW = 10 * 512 + 1, TIMES = 16, RUNS = 40 };
+    struct liberty *lib = library();
+    struct synth_result r = map_spec("scdm8s_x5_y2", lib, SYNTH_ADDERS);
+    double few_ci = 0, mean = 0, few_mean[RUNS], ci[RUNS];
+    struct activity many;
+    for (int i = 0; i <= RUNS; i++) {
+        struct stimulus_opts s = { .vectors = i < RUNS ? FEW : TIMES * FEW, .seed = 100 + (uint64_t)i };
+        uint64_t *vectors;
+        size_t n;
+        struct activity a;
+        assert_int_equal(stimulus_vectors(&s, r.mapped, true, &vectors, &n), AXM_OK);
+        assert_int_equal(activity_run(r.mapped, vectors, n, DELAY_LIBERTY, &a, NULL), AXM_OK);
+        free(vectors);
+        if (i == RUNS) {
+            many = a;
+            break;
+        }
+        few_mean[i] = a.energy_pj;
+        ci[i] = a.energy_ci95_pj;
+        mean += a.energy_pj / RUNS;
+        few_ci += a.energy_ci95_pj / RUNS;
+    }
+    int hold = 0;
+    for (int i = 0; i < RUNS; i++)
+        hold += few_mean[i] - ci[i] < mean && mean < few_mean[i] + ci[i];
+    printf("interval %.4f pJ of %d vectors, %.4f of %d; %d of %d intervals hold the mean\n", few_ci, FEW,
+           many.energy_ci95_pj, TIMES * FEW, hold, RUNS);
+    assert_float_equal(many.energy_ci95_pj / few_ci, 0.25, 0.05);
+    assert_in_range(hold, RUNS * 8 / 10, RUNS);
     synth_release(&r);
     liberty_free(lib);
 }
