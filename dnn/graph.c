@@ -86,8 +86,8 @@ static enum axm_status check_weight(const char *name, int out, size_t k)
     if (out < 1 || out > GRAPH_DIM_MAX)
         return fail(AXM_USAGE, "%s: output channels must be 1..%d, got %d", name, GRAPH_DIM_MAX, out);
     if (k > GRAPH_ELEMENTS_MAX / (size_t)out)
-        return fail(AXM_USAGE, "%s: a weight has at most %d elements, %d outputs of %zu inputs have more", name,
-                    GRAPH_ELEMENTS_MAX, out, k);
+        return fail(AXM_USAGE, "%s: a weight has at most %d elements, %d outputs of %zu inputs have more",
+                    name, GRAPH_ELEMENTS_MAX, out, k);
     return AXM_OK;
 }
 
