@@ -50,7 +50,7 @@ const char *ref_module(const char *family)
 
 /* --- the modules ---------------------------------------------------------------- */
 
-enum { REF_FILES_MAX = 32 };
+enum { REF_FILES_MAX = 128 };
 
 /* The name of a file rtl/ref/NAME.v is that of its module; false for others. */
 static bool ref_file_name(const char *path, size_t size, char *name)

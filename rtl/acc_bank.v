@@ -1,0 +1,58 @@
+// acc_bank: adds the partial sums of successive K tiles.  Row row_i of Words accumulators is read
+// with read_i, one enabled cycle old its sums y_i arrive (add_i, add_row_i); the sum goes back, or
+// out with last_i.  first_i: the row starts from zero.  overflow_o: some signed sum left AccW bits in
+// this cycle (the stored value is the sum modulo 2^AccW).
+`default_nettype none
+
+module acc_bank #(
+  parameter Words = 8,
+  parameter AccW = 32,
+  parameter Depth = 256,
+  parameter RowW = 8      // bits of a row number
+) (
+  input  wire                  clk_i,
+  input  wire                  en_i,
+  input  wire                  read_i,
+  input  wire [RowW-1:0]       row_i,
+  input  wire                  add_i,
+  input  wire [RowW-1:0]       add_row_i,
+  input  wire                  first_i,
+  input  wire                  last_i,
+  input  wire [Words*AccW-1:0] y_i,
+  output wire                  out_valid_o,
+  output wire [Words*AccW-1:0] out_o,
+  output wire                  overflow_o
+);
+  reg [Words*AccW-1:0] bank [0:Depth-1];
+  reg [Words*AccW-1:0] read_q, forward_q;
+  reg                  forwarded_q;
+  wire [Words*AccW-1:0] sum;
+  wire [Words-1:0]      over;
+
+  wire write = add_i && !last_i;
+  always @(posedge clk_i) if (en_i) begin
+    if (read_i) read_q <= bank[row_i];
+    if (write) bank[add_row_i] <= sum;
+    // A row that is written while it is read: one-row tiles that follow each other.
+    forwarded_q <= write && read_i && row_i == add_row_i;
+    forward_q   <= sum;
+  end
+
+  wire [Words*AccW-1:0] old = first_i ? {Words*AccW{1'b0}} : forwarded_q ? forward_q : read_q;
+  genvar w;
+  generate
+    for (w = 0; w < Words; w = w + 1) begin : g_word
+      wire [AccW-1:0] p = old[w*AccW +: AccW];
+      wire [AccW-1:0] y = y_i[w*AccW +: AccW];
+      wire [AccW-1:0] s = p + y;
+      assign sum[w*AccW +: AccW] = s;
+      assign over[w] = p[AccW-1] == y[AccW-1] && s[AccW-1] != y[AccW-1];
+    end
+  endgenerate
+
+  assign out_valid_o = add_i && last_i;
+  assign out_o       = sum;
+  assign overflow_o  = en_i && add_i && |over;
+endmodule
+
+`default_nettype wire

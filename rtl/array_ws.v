@@ -1,0 +1,92 @@
+// array_ws: Rows x Cols weight-stationary cells with skew and de-skew.
+//
+//   y_o[c] = sum over r of mul(w[r][c], x_i[r]), Rows + Cols + RowSum enabled cycles after x_i,
+//
+// with the weights that were in the shadow registers when next_i last came with an x_i.  With
+// RowSum there is one more column, c = Cols, whose y_o is the plain sum of the x_i (zero points
+// of the weights need it).  Row r of the shadow weights may be written again Cols + r + 1
+// enabled cycles after next_i.
+`default_nettype none
+
+module array_ws #(
+  parameter Rows = 8,
+  parameter Cols = 8,
+  parameter XW = 8,
+  parameter WW = 8,
+  parameter AccW = 32,
+  parameter ModeW = 8,
+  parameter Signed = 1,
+  parameter RowSum = 0
+) (
+  input  wire                            clk_i,
+  input  wire                            en_i,
+  input  wire [Rows-1:0]                 w_we_i,     // row r takes w_i
+  input  wire [Cols*WW-1:0]              w_i,
+  input  wire [ModeW-1:0]                mode_i,
+  input  wire                            order_i,
+  input  wire                            next_i,
+  input  wire [Rows*XW-1:0]              x_i,
+  output wire [(Cols+RowSum)*AccW-1:0]   y_o
+);
+  reg [Rows*XW-1:0] x_q;
+  reg               next_q;
+  always @(posedge clk_i) if (en_i) begin
+    x_q    <= x_i;
+    next_q <= next_i;
+  end
+
+  genvar r, c;
+  generate
+    for (r = 0; r < Rows; r = r + 1) begin : g_row
+      wire [XW:0] head;
+      delay_line #(.Width(XW + 1), .Depth(r)) u_skew (
+        .clk_i(clk_i), .en_i(en_i), .d_i({next_q, x_q[r*XW +: XW]}), .q_o(head)
+      );
+      for (c = 0; c < Cols + RowSum; c = c + 1) begin : g_col
+        wire [XW-1:0]   x;
+        wire            next;
+        wire [AccW-1:0] psum, above;
+        if (r == 0) begin : g_top
+          assign above = {AccW{1'b0}};
+        end else begin : g_below
+          assign above = g_row[r-1].g_col[c].psum;
+        end
+        wire [XW-1:0] x_in;
+        wire          next_in;
+        if (c == 0) begin : g_first
+          assign {next_in, x_in} = head;
+        end else begin : g_later
+          assign x_in    = g_row[r].g_col[c-1].x;
+          assign next_in = g_row[r].g_col[c-1].next;
+        end
+        if (c < Cols) begin : g_pe
+          pe_ws #(.XW(XW), .WW(WW), .AccW(AccW), .ModeW(ModeW), .Signed(Signed)) u_pe (
+            .clk_i(clk_i), .en_i(en_i),
+            .w_we_i(w_we_i[r]), .w_i(w_i[c*WW +: WW]),
+            .mode_i(mode_i), .order_i(order_i),
+            .next_i(next_in), .x_i(x_in), .psum_i(above),
+            .next_o(next), .x_o(x), .psum_o(psum)
+          );
+        end else begin : g_sum
+          wire unused = &{1'b0, next_in};
+          reg [AccW-1:0] psum_q;
+          wire sign = Signed != 0 && x_in[XW-1];
+          always @(posedge clk_i) if (en_i) psum_q <= above + {{(AccW-XW){sign}}, x_in};
+          assign psum = psum_q;
+          assign x    = x_in;
+          assign next = 1'b0;
+        end
+        if (c == Cols + RowSum - 1) begin : g_edge
+          wire unused = &{1'b0, x, next};
+        end
+        if (r == Rows - 1) begin : g_out
+          delay_line #(.Width(AccW), .Depth(Cols + RowSum - 1 - c)) u_deskew (
+            .clk_i(clk_i), .en_i(en_i), .d_i(psum), .q_o(y_o[c*AccW +: AccW])
+          );
+        end
+      end
+    end
+  endgenerate
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,52 @@
+// pe_ws: a cell of the weight-stationary array (Kung 1982).  A weight waits in
+// shadow_q until next_i comes along with an activation; from then on it is the one that
+// multiplies.  psum_o <= psum_i + product, modulo 2^AccW.  No reset: the array's valid
+// bits guard what stands here.  w_we_i does not need en_i: weights load during stalls.
+`default_nettype none
+
+module pe_ws #(
+  parameter XW = 8,      // activation bits
+  parameter WW = 8,      // weight bits
+  parameter AccW = 32,
+  parameter ModeW = 8,
+  parameter Signed = 1
+) (
+  input  wire             clk_i,
+  input  wire             en_i,
+  input  wire             w_we_i,
+  input  wire [WW-1:0]    w_i,
+  input  wire [ModeW-1:0] mode_i,    // of multipliers that are set at run time
+  input  wire             order_i,   // the weight is operand a
+  input  wire             next_i,
+  input  wire [XW-1:0]    x_i,
+  input  wire [AccW-1:0]  psum_i,
+  output reg              next_o,
+  output reg  [XW-1:0]    x_o,
+  output reg  [AccW-1:0]  psum_o
+);
+  reg  [WW-1:0] shadow_q, weight_q;
+  wire [WW-1:0] weight = next_i ? shadow_q : weight_q;
+  wire [XW+WW-1:0] prod;
+
+  mul_unit u_mul (
+    .w_i(weight),
+    .x_i(x_i),
+    .order_i(order_i),
+    .mode_i(mode_i),
+    .p_o(prod)
+  );
+
+  wire sign = Signed != 0 && prod[XW+WW-1];
+
+  always @(posedge clk_i) begin
+    if (w_we_i) shadow_q <= w_i;
+    if (en_i) begin
+      weight_q <= weight;
+      next_o   <= next_i;
+      x_o      <= x_i;
+      psum_o   <= psum_i + {{(AccW-XW-WW){sign}}, prod};
+    end
+  end
+endmodule
+
+`default_nettype wire
