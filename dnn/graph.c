@@ -179,13 +179,13 @@ enum axm_status graph_shape(const struct graph *g, const struct node *n, struct 
     return op_shape(n->name, n->op, in, n->n_inputs, &n->window, n->groups, n->out, out);
 }
 
-enum axm_status node_check(const struct node *n)
+enum axm_status node_check(const char *label, const struct node *n)
 {
     if (n->op == OP_DROPOUT && !(n->rate >= 0 && n->rate < 1))
-        return fail(AXM_USAGE, "%s: a dropout rate must be at least 0 and below 1, got %g", n->name,
+        return fail(AXM_USAGE, "%s: a dropout rate must be at least 0 and below 1, got %g", label,
                     (double)n->rate);
     if (n->op == OP_BATCH_NORM && !(n->epsilon > 0 && isfinite(n->epsilon)))
-        return fail(AXM_USAGE, "%s: epsilon of a batch norm must be above 0, got %g", n->name,
+        return fail(AXM_USAGE, "%s: epsilon of a batch norm must be above 0, got %g", label,
                     (double)n->epsilon);
     return AXM_OK;
 }
@@ -300,7 +300,7 @@ static int append(struct graph *g, const char *name, struct node n, bool bias)
         if (n.input[i] < 0 || n.input[i] >= g->n_nodes)
             return give_up(g, fail(AXM_USAGE, "%s: %s: an input must be 0..%d, got %d", g->name, name,
                                    g->n_nodes - 1, n.input[i]));
-    enum axm_status st = node_check(&n);
+    enum axm_status st = node_check(name, &n);
     if (st == AXM_OK)
         st = graph_shape(g, &n, &n.out);
     if (st != AXM_OK)
@@ -419,53 +419,55 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-enum axm_status names_check(const char *graph, const char **name, int n)
+enum axm_status names_check(const char *where, const char **name, int n)
 {
     qsort(name, (size_t)n, sizeof *name, by_text);
     for (int i = 1; i < n; i++)
         if (!strcmp(name[i - 1], name[i]))
-            return fail(AXM_USAGE, "%s: two nodes are called %s", graph, name[i]);
+            return fail(AXM_USAGE, "%s: two nodes are called %s", where, name[i]);
     return AXM_OK;
 }
 
-static enum axm_status check_names(const struct graph *g)
+static enum axm_status check_names(const char *where, const struct graph *g)
 {
     const char **name = malloc((size_t)g->n_nodes * sizeof *name);
     if (!name)
-        return fail(AXM_ENV, "%s: out of memory", g->name);
+        return fail(AXM_ENV, "%s: out of memory", where);
     for (int i = 0; i < g->n_nodes; i++)
         name[i] = g->node[i].name;
-    enum axm_status st = names_check(g->name, name, g->n_nodes);
+    enum axm_status st = names_check(where, name, g->n_nodes);
     free(name);
     return st;
 }
 
-static enum axm_status check_used(const struct graph *g)
+static enum axm_status check_used(const char *where, const struct graph *g)
 {
     static_assert(GRAPH_NODES_MAX <= 4096, "on the stack");
     bool used[GRAPH_NODES_MAX] = { false };
     for (int i = 1; i < g->n_nodes; i++) {
         if (g->node[i].op == OP_INPUT)
-            return fail(AXM_USAGE, "%s: %s: only node 0 is an input", g->name, g->node[i].name);
+            return fail(AXM_USAGE, "%s: %s: only node 0 is an input", where, g->node[i].name);
         for (int k = 0; k < g->node[i].n_inputs; k++)
             used[g->node[i].input[k]] = true;
     }
     for (int i = 0; i + 1 < g->n_nodes; i++)
         if (!used[i])
-            return fail(AXM_USAGE, "%s: nothing reads the output of %s", g->name, g->node[i].name);
+            return fail(AXM_USAGE, "%s: nothing reads the output of %s", where, g->node[i].name);
     return AXM_OK;
+}
+
+enum axm_status graph_check(const char *where, const struct graph *g)
+{
+    if (g->n_nodes < 2)
+        return fail(AXM_USAGE, "%s: a network has at least one node besides its input", where);
+    enum axm_status st = check_names(where, g);
+    return st == AXM_OK ? check_used(where, g) : st;
 }
 
 enum axm_status graph_finish(struct graph *g)
 {
-    if (g->status != AXM_OK)
-        return g->status;
-    if (g->n_nodes < 2)
-        g->status = fail(AXM_USAGE, "%s: a network has at least one node besides its input", g->name);
     if (g->status == AXM_OK)
-        g->status = check_names(g);
-    if (g->status == AXM_OK)
-        g->status = check_used(g);
+        g->status = graph_check(g->name, g);
     return g->status;
 }
 

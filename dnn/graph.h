@@ -134,9 +134,12 @@ enum axm_status op_shape(const char *name, enum op op, const struct shape *in, i
 /* Pieces of the checks above, for the file loader. */
 struct graph *graph_new_empty(const char *name);   /* no nodes; NULL if out of memory */
 bool name_is_legal(const char *name);
-enum axm_status node_check(const struct node *n) AXM_MUST_CHECK;   /* rate, epsilon */
+/* Rate and epsilon; label is for messages: "FILE: conv1". */
+enum axm_status node_check(const char *label, const struct node *n) AXM_MUST_CHECK;
+/* What graph_finish() checks, of a network that messages call where. */
+enum axm_status graph_check(const char *where, const struct graph *g) AXM_MUST_CHECK;
 /* No two alike; sorts name[]. */
-enum axm_status names_check(const char *graph, const char **name, int n) AXM_MUST_CHECK;
+enum axm_status names_check(const char *where, const char **name, int n) AXM_MUST_CHECK;
 
 size_t node_weight_count(const struct graph *g, const struct node *n);    /* 0 if none */
 int graph_find(const struct graph *g, const char *name);                  /* -1: no such node */

@@ -115,6 +115,10 @@ uint64_t qnode_multiplications(const struct qgraph *q, const struct qnode *n);
 /* Shapes, ranges, zero points, shifts, and that no accumulator can overflow int32 with any
  * multiplier whose products have 16 bits; AXM_USAGE with the node's name. */
 enum axm_status qgraph_check(const struct qgraph *q) AXM_MUST_CHECK;
+/* The same for the file loader: of a network that messages call where; and what node i is, without
+ * looking at its arrays or beyond it. */
+enum axm_status qgraph_check_as(const char *where, const struct qgraph *q) AXM_MUST_CHECK;
+enum axm_status qnode_check_structure(const char *where, const struct qgraph *q, int i) AXM_MUST_CHECK;
 
 /* clamp(zero + round(acc * multiplier / 2^shift), lo, hi) as defined above. */
 static inline int32_t requantize(int64_t acc, int32_t multiplier, int shift, int zero, int lo, int hi)
