@@ -64,9 +64,10 @@ $B/asan/%.o: %.c Makefile
 	$(CC) $(STRICT) -O1 -g $(SANITIZE) -DAXM_VERSION='"$(VERSION)"' $(INCLUDE) -MMD -MP -c $< -o $@
 
 # The hand-written Verilog travels inside the library: proofs need it at run time.
-$B/rtl_embed.c: $(RTL) scripts/embed.sh Makefile
+EMBEDDED := $(RTL) sim/array_shim.h sim/array_shim.cpp
+$B/rtl_embed.c: $(EMBEDDED) scripts/embed.sh Makefile
 	@mkdir -p $(@D)
-	scripts/embed.sh $(RTL) > $@.tmp && mv $@.tmp $@
+	scripts/embed.sh $(EMBEDDED) > $@.tmp && mv $@.tmp $@
 
 $B/rtl_embed.o: $B/rtl_embed.c
 	$(CC) $(STRICT) $(CFLAGS) $(INCLUDE) -c $< -o $@

@@ -1,0 +1,253 @@
+#include "sim/array.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/embed.h"
+#include "sim/array_shim.h"
+#include "sim/bitsim.h"
+#include "sim/verilate.h"
+
+struct array_sim {
+    struct array_config config;
+    enum array_unit unit;
+    void *library, *sim;
+    void *(*new_sim)(void);
+    void (*free_sim)(void *);
+    void (*run)(void *, struct array_run *);
+    int (*access)(void *, unsigned, uint32_t *, int);
+    void (*table)(void *, const uint16_t *, size_t);
+};
+
+/* --- what is compiled -------------------------------------------------------------- */
+
+static const char *embedded(const char *path)
+{
+    for (int i = 0; embedded_rtl[i].path; i++)
+        if (!strcmp(embedded_rtl[i].path, path))
+            return embedded_rtl[i].text;
+    assert(!"the shim is not embedded");
+    return "";
+}
+
+static int address_bits(const struct array_config *c)
+{
+    return c->mult.width_a + c->mult.width_b;
+}
+
+/* All cells read one table in the top module: a hierarchical name upwards. */
+static void write_table_unit(const struct array_config *c, struct strbuf *out)
+{
+    strbuf_addf(out, "`default_nettype none\nmodule mul_unit (\n  input wire [%d:0] w_i,\n"
+                     "  input wire [%d:0] x_i,\n"
+                     "  input wire order_i,\n  input wire [%d:0] mode_i,\n  output wire [%d:0] p_o\n);\n",
+                array_w_bits(c) - 1, array_x_bits(c) - 1, ARRAY_MODE_BITS - 1, address_bits(c) - 1);
+    static const char *const address[] = { "{x_i, w_i}", "{w_i, x_i}", "order_i ? {w_i, x_i} : {x_i, w_i}" };
+    strbuf_addf(out, "  assign p_o = axm_top.table_q[%s];\nendmodule\n`default_nettype wire\n",
+                address[c->order]);
+}
+
+static void write_shim(const struct array_config *c, enum array_unit unit, struct strbuf *out)
+{
+    strbuf_addf(out, "#define ROWS %d\n#define COLS %d\n#define LANES %d\n"
+                     "#define X_BYTES %d\n#define W_BYTES %d\n"
+                     "#define OUTPUT_STATIONARY %d\n",
+                c->rows, c->cols, c->lanes, (array_x_bits(c) + 7) / 8, (array_w_bits(c) + 7) / 8,
+                c->dataflow == ARRAY_OS);
+    if (unit == ARRAY_TABLE)
+        strbuf_adds(out, "#define TABLE axm_top__DOT__table_q\n");
+    strbuf_adds(out, embedded("sim/array_shim.h"));
+    strbuf_adds(out, embedded("sim/array_shim.cpp"));
+}
+
+static enum axm_status compile(struct array_sim *s)
+{
+    const struct array_config *c = &s->config;
+    static const char *const architecture[BITSIM_LEVELS] = { NULL, "-march=x86-64-v3", "-march=x86-64-v4" };
+    struct strbuf verilog = { 0 }, top = { 0 }, shim = { 0 };
+    enum axm_status st = AXM_OK;
+    array_write_modules(c, &verilog);
+    if (s->unit == ARRAY_TABLE) {
+        char body[96];
+        snprintf(body, sizeof body, "  reg [%d:0] table_q [0:%d] /*verilator public_flat_rw*/;\n",
+                 address_bits(c) - 1, (1 << address_bits(c)) - 1);
+        write_table_unit(c, &verilog);
+        array_write_top(c, "axm_top", body, &top);
+    } else {
+        st = array_write_unit(c, &verilog);
+        array_write_top(c, "axm_top", NULL, &top);
+    }
+    write_shim(c, s->unit, &shim);
+    const struct verilate job = { .what = "array", .verilog = &verilog, .top = &top, .shim = &shim,
+        .optimization = "-O3", .architecture = architecture[bitsim_best_level()] };
+    if (!st)
+        st = verilate_load(&job, &s->library);
+    strbuf_release(&verilog);
+    strbuf_release(&top);
+    strbuf_release(&shim);
+    return st;
+}
+
+enum axm_status array_sim_open(const struct array_config *c, enum array_unit unit, struct array_sim **out)
+{
+    enum axm_status st = array_check(c);
+    if (st)
+        return st;
+    if (unit == ARRAY_TABLE && (c->mult.width_a > 8 || c->mult.width_b > 8))
+        return fail(AXM_USAGE, "array: a table holds operands of at most 8 bits, got %dx%d", c->mult.width_a,
+                    c->mult.width_b);
+    if (c->mult.width_a > 8 || c->mult.width_b > 8)
+        return fail(AXM_USAGE, "array: operands of at most 8 bits are simulated, got %dx%d", c->mult.width_a,
+                    c->mult.width_b);
+    struct array_sim *s = calloc(1, sizeof *s);
+    if (!s)
+        return fail(AXM_ENV, "array: out of memory");
+    s->config = *c;
+    s->unit = unit;
+    if ((st = compile(s)))
+        goto out;
+    *(void **)&s->new_sim = dlsym(s->library, "axm_array_new");
+    *(void **)&s->free_sim = dlsym(s->library, "axm_array_free");
+    *(void **)&s->run = dlsym(s->library, "axm_array_run");
+    *(void **)&s->access = dlsym(s->library, "axm_array_access");
+    *(void **)&s->table = dlsym(s->library, "axm_array_table");
+    if (!s->new_sim || !s->free_sim || !s->run || !s->access || !s->table || !(s->sim = s->new_sim()))
+        st = fail(AXM_ENV, "array: its compiled simulator cannot be used; delete it from the cache");
+out:
+    if (st) {
+        array_sim_close(s);
+        return st;
+    }
+    *out = s;
+    return AXM_OK;
+}
+
+void array_sim_close(struct array_sim *s)
+{
+    if (!s)
+        return;
+    if (s->sim)
+        s->free_sim(s->sim);
+    if (s->library)
+        dlclose(s->library);
+    free(s);
+}
+
+void array_sim_table(struct array_sim *s, const struct axm_lut *lut)
+{
+    const struct axm_spec *m = &s->config.mult;
+    assert(s->unit == ARRAY_TABLE && lut->width_a == m->width_a && lut->width_b == m->width_b &&
+           lut->is_signed == m->is_signed);
+    size_t n = (size_t)1 << address_bits(&s->config);
+    uint16_t table[1 << 16];
+    for (size_t i = 0; i < n; i++)
+        table[i] = (uint16_t)lut->value[i];
+    s->table(s->sim, table, n);
+}
+
+bool array_sim_write(struct array_sim *s, unsigned offset, uint32_t value)
+{
+    return s->access(s->sim, offset, &value, 1);
+}
+
+bool array_sim_read(struct array_sim *s, unsigned offset, uint32_t *value)
+{
+    return s->access(s->sim, offset, value, 0);
+}
+
+/* --- a product of matrices ------------------------------------------------------------ */
+
+enum { REG_ERROR = 0x28, REG_CTRL = 0x20, REG_CYCLES = 0x50, REG_STALL_X = 0x58, REG_STALL_W = 0x5c,
+       REG_STALL_Y = 0x60, CTRL_CLEAR = 4, ERROR_OVERFLOW = 1 << 5 };
+
+/* Columns outermost; a weight-stationary job has as many rows as the accumulators hold, an
+ * output-stationary one has all. */
+static size_t cut_into_jobs(const struct array_config *c, const struct array_gemm *g, struct array_job *job)
+{
+    size_t n_jobs = 0, rows = c->dataflow == ARRAY_WS ? (size_t)c->acc_depth : g->m;
+    for (size_t n = 0; n < g->n; n += c->cols)
+        for (size_t m = 0; m < g->m; m += rows, n_jobs++)
+            if (job)
+                job[n_jobs] = (struct array_job){ n, m, g->m - m < rows ? g->m - m : rows };
+    return n_jobs;
+}
+
+static enum axm_status read_counters(struct array_sim *s, struct array_counters *out)
+{
+    uint32_t low, high, x, w, y, errors;
+    if (!array_sim_read(s, REG_CYCLES, &low) || !array_sim_read(s, REG_CYCLES + 4, &high) ||
+        !array_sim_read(s, REG_STALL_X, &x) || !array_sim_read(s, REG_STALL_W, &w) ||
+        !array_sim_read(s, REG_STALL_Y, &y) || !array_sim_read(s, REG_ERROR, &errors))
+        return fail(AXM_MISMATCH, "array: a counter cannot be read");
+    out->busy += (uint64_t)high << 32 | low;
+    out->stall_x += x;
+    out->stall_w += w;
+    out->stall_y += y;
+    out->errors |= errors;
+    if (errors & ~(uint32_t)ERROR_OVERFLOW)
+        return fail(AXM_MISMATCH, "array: error flags 0x%03x", errors);
+    return AXM_OK;
+}
+
+enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g, struct array_counters
+                               *counters)
+{
+    const struct array_config *c = &s->config;
+    assert(g->m && g->n && g->k);
+    assert(c->order == ARRAY_ORDER_RUNTIME || g->weight_is_a == (c->order == ARRAY_WEIGHT_IS_A));
+    size_t jobs = cut_into_jobs(c, g, NULL), padding = (c->rows - g->k % c->rows) % c->rows;
+    struct array_job *job = malloc(jobs * sizeof *job);
+    int32_t *parameters = malloc(4 * g->n * sizeof *parameters);
+    enum axm_status st = AXM_OK;
+    if (!job || !parameters) {
+        st = fail(AXM_ENV, "array: out of memory for %zu jobs", jobs);
+        goto out;
+    }
+    cut_into_jobs(c, g, job);
+    /* Rows of a weight-stationary array beyond K multiply zero by zero, which need not give zero. */
+    int32_t surplus = c->dataflow == ARRAY_WS ? (int32_t)padding * g->zero_product : 0;
+    int32_t *bias = parameters, *mult = bias + g->n, *shift = mult + g->n, *wzero = shift + g->n;
+    for (size_t n = 0; n < g->n; n++) {
+        bias[n] = (int32_t)((uint32_t)(g->bias ? g->bias[n] : 0) - (uint32_t)surplus);
+        mult[n] = g->mult ? g->mult[n] : 1 << 30;
+        shift[n] = g->shift ? g->shift[n] : 30;
+        wzero[n] = g->wzero ? g->wzero[n] : 0;
+    }
+    struct array_run r = {
+        .m = g->m, .n = g->n, .k = g->k, .x_stride = g->x_stride, .y_stride = g->y_stride, .x = g->x, .w =
+            g->w,
+        .bias = bias, .mult = mult, .shift = shift, .wzero = wzero, .y = g->y, .zero = g->zero, .lo = g->lo,
+        .hi = g->hi, .mode = (uint32_t)g->raw << 9 | (uint32_t)g->weight_is_a << 8 | g->mode, .seed = g->seed,
+        .job = job, .jobs = jobs,
+    };
+    uint64_t slow = 1;
+    for (int i = 0; i < 3; i++) {
+        assert(g->stall_percent[i] < 100);
+        r.stall[i] = g->stall_percent[i] * 65536 / 100;
+        slow += 100 / (100 - g->stall_percent[i]);
+    }
+    uint64_t beats = c->dataflow == ARRAY_WS
+        ? (g->k / c->rows + 1) * (g->m + jobs * (2 * c->rows + c->cols)) * (g->n / c->cols + 1)
+        : (g->m / c->rows + 1) * (g->k + 2 * c->rows + c->cols) * (g->n / c->cols + 1);
+    r.cycle_limit = 4 * slow * (beats + (g->m + c->rows) * (g->n + c->cols) / c->lanes + jobs * (8 *
+                                                                                                 c->cols +
+                                                                                                     100));
+    uint32_t clear = 0x1ff;
+    if (!array_sim_write(s, REG_ERROR, clear) || !array_sim_write(s, REG_CTRL, CTRL_CLEAR)) {
+        st = fail(AXM_MISMATCH, "array: a register cannot be written");
+        goto out;
+    }
+    s->run(s->sim, &r);
+    counters->cycles += r.cycles;
+    if (r.failure)
+        st = fail(AXM_MISMATCH, "array: %s", r.failure);
+    else
+        st = read_counters(s, counters);
+out:
+    free(job);
+    free(parameters);
+    return st;
+}

@@ -1,0 +1,61 @@
+/* The Verilated systolic array: rtl/mac_array.v driven through its own AXI ports.
+ *
+ * A product of matrices is cut into jobs of the array's size, in order: columns of weights outermost, then
+ * rows of activations.  Weights, activations and results stream at the same time, register writes for the
+ * next job go on meanwhile. */
+#ifndef AXM_SIM_ARRAY_H
+#define AXM_SIM_ARRAY_H
+
+#include "cmodel/lut.h"
+#include "gen/array.h"
+
+/* What stands for the multiplier in the cells: its gates, or one table for all cells, filled at run time, so
+ * that one compiled array serves every multiplier of these operand widths. */
+enum array_unit { ARRAY_GATES, ARRAY_TABLE };
+
+struct array_sim;
+
+/* Compiles (or takes from the cache) and resets.  AXM_USAGE for a bad config, or a table of more than 24
+ * address bits; AXM_ENV if tools are missing.  Close with array_sim_close(). */
+enum axm_status array_sim_open(const struct array_config *c, enum array_unit unit,
+                               struct array_sim **out) AXM_MUST_CHECK;
+void array_sim_close(struct array_sim *s);   /* NULL is fine */
+
+/* The table of an ARRAY_TABLE array; widths and signedness as configured (asserted). */
+void array_sim_table(struct array_sim *s, const struct axm_lut *lut);
+
+/* y[n][m] = requantized or raw sum over k of f(x[k][m], w[n][k]) + bias[n] - wzero[n] * sum x. */
+struct array_gemm {
+    size_t m, n, k;
+    const uint8_t *x;           /* [k][x_stride] patterns */
+    size_t x_stride;
+    const uint8_t *w;           /* [n][k] patterns */
+    bool weight_is_a;           /* if the array has ARRAY_ORDER_RUNTIME; else it must fit */
+    uint8_t mode;               /* of a multiplier that is set at run time: x in bits 3..0, y in 7..4 */
+    int32_t zero_product;       /* f(0, 0) in that order and mode: K is padded with such products */
+    bool raw;                   /* accumulators, else codes */
+    int zero, lo, hi;
+    const int32_t *bias, *mult, *shift, *wzero;   /* [n]; NULL: 0, 2^30, 30, 0 */
+    int32_t *y;                 /* [n][y_stride] */
+    size_t y_stride;
+    unsigned stall_percent[3];  /* cycles in which weights, activations are withheld, results not taken */
+    uint64_t seed;              /* of these */
+};
+
+/* What the hardware's own counters and flags said. */
+struct array_counters {
+    uint64_t cycles;            /* of the clock, set-up included */
+    uint64_t busy, stall_x, stall_w, stall_y;
+    uint32_t errors;            /* error register */
+};
+
+/* AXM_MISMATCH if the array raised an error flag other than overflow, broke framing, or did not end within
+ * a generous number of cycles; counters are added up. */
+enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g,
+                               struct array_counters *counters) AXM_MUST_CHECK;
+
+/* Raw register access, for tests of the register file: false on an error response. */
+bool array_sim_write(struct array_sim *s, unsigned offset, uint32_t value);
+bool array_sim_read(struct array_sim *s, unsigned offset, uint32_t *value);
+
+#endif

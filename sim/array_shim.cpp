@@ -1,0 +1,340 @@
+// Drives the Verilated array (class Vaxm_top) through its AXI ports.  sim/array.c puts the array's
+// dimensions before this text: ROWS, COLS, LANES, X_BYTES, W_BYTES, OUTPUT_STATIONARY, TABLE.
+#include <cstring>
+
+namespace {
+
+struct shim {
+    VerilatedContext context;
+    Vaxm_top top{&context};
+    uint64_t cycles = 0;
+    uint64_t random = 0;
+
+    bool stalled(uint32_t share)   // true in `share` of 65536 cycles
+    {
+        if (!share)
+            return false;
+        random ^= random << 13;    // xorshift64 (Marsaglia 2003)
+        random ^= random >> 7;
+        random ^= random << 17;
+        return (random >> 24 & 0xffff) < share;
+    }
+
+    void edge()
+    {
+        top.clk_i = 1;
+        top.eval();
+        top.clk_i = 0;
+        cycles++;
+    }
+
+    void reset()
+    {
+        top.clk_i = 0;
+        top.rst_ni = 0;
+        top.s_axil_wstrb = 15;
+        top.s_axil_bready = 1;
+        top.s_axil_rready = 1;
+        top.eval();
+        edge();
+        top.eval();
+        top.rst_ni = 1;
+        top.eval();
+    }
+
+    void settle()   // outputs follow the inputs
+    {
+        top.eval();
+    }
+};
+
+// The register port: one access after the other, beside whatever the streams do.
+struct registers {
+    shim &s;
+    struct access { unsigned offset; uint32_t value; bool read; };
+    access queue[16 + 4 * COLS];
+    int first = 0, last = 0;
+    bool waiting = false;      // for the answer
+    bool refused = false;
+    uint32_t value = 0;        // last read
+
+    explicit registers(shim &sim) : s(sim) {}
+    bool idle() const { return first == last && !waiting; }
+    void clear() { first = last = 0; }
+    void write(unsigned offset, uint32_t v) { queue[last++] = { offset, v, false }; }
+    void read(unsigned offset) { queue[last++] = { offset, 0, true }; }
+
+    void present()   // before settle()
+    {
+        bool go = first != last && !waiting;
+        bool reads = go && queue[first].read;
+        s.top.s_axil_arvalid = reads;
+        s.top.s_axil_awvalid = s.top.s_axil_wvalid = go && !reads;
+        if (go) {
+            s.top.s_axil_araddr = s.top.s_axil_awaddr = queue[first].offset;
+            s.top.s_axil_wdata = queue[first].value;
+        }
+    }
+
+    void sample()    // after settle(), before the edge
+    {
+        if (waiting) {
+            if (s.top.s_axil_bvalid || s.top.s_axil_rvalid) {
+                refused |= s.top.s_axil_bvalid ? s.top.s_axil_bresp != 0 : s.top.s_axil_rresp != 0;
+                if (s.top.s_axil_rvalid)
+                    value = s.top.s_axil_rdata;
+                waiting = false;
+                first++;
+            }
+        } else if (first != last && (queue[first].read ? s.top.s_axil_arready : s.top.s_axil_awready)) {
+            waiting = true;
+        }
+    }
+};
+
+template <class Port> void put(Port &port, size_t byte, unsigned value)
+{
+    reinterpret_cast<uint8_t *>(&port)[byte] = value;
+}
+
+bool access(shim &s, registers &r)
+{
+    s.top.s_axis_w_tvalid = s.top.s_axis_x_tvalid = s.top.m_axis_y_tready = 0;
+    for (int guard = 0; guard < 1000 && !r.idle(); guard++) {
+        r.present();
+        s.settle();
+        r.sample();
+        s.edge();
+    }
+    return r.idle() && !r.refused;
+}
+
+enum { CTRL = 0x20, STATUS = 0x24, MODE = 0x2c, DIM_A = 0x30, DIM_B = 0x34, ZERO = 0x38, LO = 0x3c, HI = 0x40,
+       COLUMNS = 0x400, BEATS = COLS / LANES };
+
+// Where a stream stands: which job, and how many beats of it are through.
+struct place {
+    uint64_t job = 0, beat = 0, tile = 0, in_tile = 0;
+
+    void advance(uint64_t tile_beats, uint64_t job_beats)
+    {
+        beat++;
+        if (++in_tile == tile_beats) {
+            in_tile = 0;
+            tile++;
+        }
+        if (beat == job_beats) {
+            job++;
+            beat = tile = in_tile = 0;
+        }
+    }
+};
+
+struct product {
+    const array_run &r;
+    uint64_t k_tiles;
+
+    explicit product(const array_run &run) : r(run), k_tiles((run.k + ROWS - 1) / ROWS) {}
+
+    uint64_t row_tiles(const array_job &j) const { return (j.m_count + ROWS - 1) / ROWS; }
+    uint64_t w_tile() const { return OUTPUT_STATIONARY ? r.k : ROWS; }
+    uint64_t w_beats(const array_job &j) const { return OUTPUT_STATIONARY ? row_tiles(j) * r.k : k_tiles *
+        ROWS; }
+    uint64_t x_tile(const array_job &j) const { return OUTPUT_STATIONARY ? r.k : j.m_count; }
+    uint64_t x_beats(const array_job &j) const
+    {
+        return OUTPUT_STATIONARY ? row_tiles(j) * r.k : k_tiles * j.m_count;
+    }
+    uint64_t y_beats(const array_job &j) const
+    {
+        return (OUTPUT_STATIONARY ? row_tiles(j) * ROWS : j.m_count) * BEATS;
+    }
+
+    void w_beat(Vaxm_top &top, const place &p) const
+    {
+        const array_job &j = r.job[p.job];
+        uint64_t k = OUTPUT_STATIONARY ? p.in_tile : p.beat;
+        for (unsigned c = 0; c < COLS; c++) {
+            uint64_t n = j.n_0 + c;
+            put(top.s_axis_w_tdata, c * W_BYTES, n < r.n && k < r.k ? r.w[n * r.k + k] : 0);
+        }
+        top.s_axis_w_tlast = p.in_tile + 1 == w_tile();
+    }
+
+    void x_beat(Vaxm_top &top, const place &p) const
+    {
+        const array_job &j = r.job[p.job];
+        if (OUTPUT_STATIONARY) {
+            const uint8_t *row = r.x + p.in_tile * r.x_stride + j.m_0;
+            for (unsigned i = 0; i < ROWS; i++) {
+                uint64_t m = p.tile * ROWS + i;
+                put(top.s_axis_x_tdata, i * X_BYTES, m < j.m_count ? row[m] : 0);
+            }
+        } else {
+            for (unsigned i = 0; i < ROWS; i++) {
+                uint64_t k = p.tile * ROWS + i;
+                put(top.s_axis_x_tdata, i * X_BYTES, k < r.k ? r.x[k * r.x_stride + j.m_0 + p.in_tile] : 0);
+            }
+        }
+        top.s_axis_x_tlast = p.in_tile + 1 == x_tile(j);
+    }
+
+    void y_beat(const Vaxm_top &top, const place &p) const
+    {
+        const array_job &j = r.job[p.job];
+        uint64_t row = p.beat / BEATS, n = j.n_0 + p.beat % BEATS * LANES;
+        if (row >= j.m_count)
+            return;
+        int32_t word[LANES];
+        memcpy(word, &top.m_axis_y_tdata, sizeof word);
+        for (unsigned i = 0; i < LANES && n + i < r.n; i++)
+            r.y[(n + i) * r.y_stride + j.m_0 + row] = word[i];
+    }
+
+    void set_up(registers &regs, uint64_t job) const
+    {
+        const array_job &j = r.job[job];
+        regs.clear();
+        regs.write(DIM_A, OUTPUT_STATIONARY ? row_tiles(j) : j.m_count);
+        if (job == 0) {
+            regs.write(MODE, r.mode);
+            regs.write(DIM_B, OUTPUT_STATIONARY ? r.k : k_tiles);
+            regs.write(ZERO, r.zero);
+            regs.write(LO, r.lo);
+            regs.write(HI, r.hi);
+        }
+        if (job == 0 || r.job[job - 1].n_0 != j.n_0)
+            for (unsigned c = 0; c < COLS && j.n_0 + c < r.n; c++) {
+                uint64_t n = j.n_0 + c;
+                regs.write(COLUMNS + 16 * c, r.bias[n]);
+                regs.write(COLUMNS + 16 * c + 4, r.mult[n]);
+                regs.write(COLUMNS + 16 * c + 8, r.shift[n]);
+                regs.write(COLUMNS + 16 * c + 12, r.wzero[n]);
+            }
+        regs.write(CTRL, 1);
+        regs.read(STATUS);
+    }
+};
+
+const char *run(shim &s, array_run &r)
+{
+    Vaxm_top &top = s.top;
+    product p(r);
+    registers regs(s);
+    place w, x, y;
+    uint64_t set_up = 0, limit = s.cycles + r.cycle_limit;
+    bool w_held = false, x_held = false, pending = false, w_fresh = true, x_fresh = true;
+    s.random = r.seed * 2 + 1;
+    while (y.job < r.jobs) {
+        // A job is set up as soon as the one before has been taken.
+        if (regs.idle()) {
+            if (pending && (regs.value & 2)) {
+                regs.clear();
+                regs.read(STATUS);
+            } else if (set_up < r.jobs) {
+                p.set_up(regs, set_up++);
+                pending = true;
+            }
+        }
+        regs.present();
+        bool w_valid = w.job < r.jobs && w.job < set_up && (w_held || !s.stalled(r.stall[0]));
+        bool x_valid = x.job < r.jobs && x.job < set_up && (x_held || !s.stalled(r.stall[1]));
+        bool y_ready = !s.stalled(r.stall[2]);
+        if (w_valid && w_fresh)
+            p.w_beat(top, w);
+        if (x_valid && x_fresh)
+            p.x_beat(top, x);
+        w_fresh = w_fresh && !w_valid;
+        x_fresh = x_fresh && !x_valid;
+        top.s_axis_w_tvalid = w_valid;
+        top.s_axis_x_tvalid = x_valid;
+        top.m_axis_y_tready = y_ready;
+        s.settle();
+        regs.sample();
+        if (regs.refused)
+            return "a register access was refused";
+        bool w_moves = w_valid && top.s_axis_w_tready, x_moves = x_valid && top.s_axis_x_tready;
+        if (y_ready && top.m_axis_y_tvalid) {
+            p.y_beat(top, y);
+            uint64_t job = y.job, beats = p.y_beats(r.job[job]);
+            y.advance(beats, beats);
+            if ((y.job != job) != (top.m_axis_y_tlast != 0))
+                return "tlast does not mark the end of a job's results";
+        }
+        if (w_moves) {
+            w.advance(p.w_tile(), p.w_beats(r.job[w.job]));
+            w_fresh = true;
+        }
+        if (x_moves) {
+            x.advance(p.x_tile(r.job[x.job]), p.x_beats(r.job[x.job]));
+            x_fresh = true;
+        }
+        w_held = w_valid && !w_moves;
+        x_held = x_valid && !x_moves;
+        s.edge();
+        if (s.cycles > limit)
+            return "no end within the cycles that would be plenty";
+    }
+    while (!regs.idle()) {
+        regs.present();
+        s.settle();
+        regs.sample();
+        s.edge();
+    }
+    if (w.job != r.jobs || x.job != r.jobs)
+        return "results ended before the operands";
+    return nullptr;
+}
+
+}
+
+extern "C" {
+
+void *axm_array_new()
+{
+    shim *s = new shim;
+    s->reset();
+    return s;
+}
+
+void axm_array_free(void *s)
+{
+    delete static_cast<shim *>(s);
+}
+
+void axm_array_run(void *sim, array_run *r)
+{
+    shim &s = *static_cast<shim *>(sim);
+    uint64_t before = s.cycles;
+    r->failure = run(s, *r);
+    r->cycles = s.cycles - before;
+}
+
+int axm_array_access(void *sim, unsigned offset, uint32_t *value, int write)
+{
+    shim &s = *static_cast<shim *>(sim);
+    registers r(s);
+    if (write)
+        r.write(offset, *value);
+    else
+        r.read(offset);
+    bool ok = access(s, r);
+    if (!write)
+        *value = r.value;
+    return ok;
+}
+
+void axm_array_table(void *sim, const uint16_t *table, size_t n)
+{
+#ifdef TABLE
+    shim &s = *static_cast<shim *>(sim);
+    for (size_t i = 0; i < n; i++)
+        s.top.rootp->TABLE[i] = table[i];
+#else
+    (void)sim;
+    (void)table;
+    (void)n;
+#endif
+}
+
+}

@@ -1,0 +1,167 @@
+/* The Verilated array against the definition: three loops over the C model. */
+#include "tests/sim_fixture.h"
+
+#include "base/rng.h"
+#include "sim/array.h"
+#include "sim/verilator.h"
+
+static void need_verilator(void)
+{
+    if (verilator_need())
+        skip();
+}
+
+static int64_t value_of(const struct axm_mul *m, uint64_t pattern, int bits)
+{
+    return axm_mul_value(m, pattern, bits);
+}
+
+struct problem {
+    struct array_gemm g;
+    uint8_t *x, *w;
+    int32_t *bias, *mult, *shift, *wzero, *y, *expected;
+};
+
+static void *alloc(size_t n, size_t size)
+{
+    void *p = calloc(n, size);
+    assert_non_null(p);
+    return p;
+}
+
+static void problem_init(struct problem *p, const struct axm_mul *m, bool weight_is_a, size_t rows, size_t n,
+                         size_t k, struct rng *r)
+{
+    int x_bits = weight_is_a ? axm_mul_width_b(m) : axm_mul_width_a(m);
+    int w_bits = weight_is_a ? axm_mul_width_a(m) : axm_mul_width_b(m);
+    bool is_signed = axm_mul_signed(m);
+    *p = (struct problem){ .x = alloc(k * rows, 1), .w = alloc(n * k, 1), .bias = alloc(n, 4), .mult = alloc(n, 4),
+        .shift = alloc(n, 4), .wzero = alloc(n, 4), .y = alloc(n * rows, 4), .expected = alloc(n * rows, 4) };
+    for (size_t i = 0; i < k * rows; i++)
+        p->x[i] = rng_below(r, 1u << x_bits);
+    for (size_t i = 0; i < n * k; i++)
+        p->w[i] = rng_below(r, 1u << w_bits);
+    for (size_t i = 0; i < n; i++) {
+        p->bias[i] = (int32_t)rng_below(r, 200001) - 100000;
+        p->mult[i] = (1 << 30) + (int32_t)rng_below(r, 1 << 30);
+        p->shift[i] = 30 + (int)rng_below(r, 14);
+        p->wzero[i] = is_signed ? 0 : (int)rng_below(r, 256);
+    }
+    p->g = (struct array_gemm){ .m = rows, .n = n, .k = k, .x = p->x, .x_stride = rows, .w = p->w,
+        .weight_is_a = weight_is_a, .raw = rng_below(r, 3) == 0, .zero = (int)rng_below(r, 41) - 20,
+        .lo = -100 - (int)rng_below(r, 28), .hi = 100 + (int)rng_below(r, 28),
+        .zero_product = (int32_t)value_of(m, axm_eval(m, 0, 0), axm_mul_width_product(m)),
+        .bias = p->bias, .mult = p->mult, .shift = p->shift, .wzero = p->wzero, .y = p->y, .y_stride = rows,
+        .seed = rng_next(r) };
+    for (int i = 0; i < 3; i++)
+        p->g.stall_percent[i] = (unsigned)rng_below(r, 2) * (unsigned)rng_below(r, 80);
+    for (size_t o = 0; o < n; o++)
+        for (size_t i = 0; i < rows; i++) {
+            int64_t acc = p->bias[o];
+            for (size_t j = 0; j < k; j++) {
+                uint64_t x = p->x[j * rows + i], w = p->w[o * k + j];
+                uint64_t product = weight_is_a ? axm_eval(m, w, x) : axm_eval(m, x, w);
+                acc += value_of(m, product, axm_mul_width_product(m)) - (int64_t)p->wzero[o] * (int64_t)x;
+            }
+            if (!p->g.raw) {
+                __int128 v = (__int128)acc * p->mult[o] + ((__int128)1 << (p->shift[o] - 1));
+                acc = (int64_t)(v >> p->shift[o]) + p->g.zero;
+                acc = acc < p->g.lo ? p->g.lo : acc > p->g.hi ? p->g.hi : acc;
+            }
+            p->expected[o * rows + i] = (int32_t)acc;
+        }
+}
+
+static void problem_release(struct problem *p)
+{
+    void *all[] = { p->x, p->w, p->bias, p->mult, p->shift, p->wzero, p->y, p->expected };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        free(all[i]);
+}
+
+static void check_random(const struct array_config *c, enum array_unit unit, const char *spec, int cases,
+                         uint64_t seed)
+{
+    struct axm_mul *m = model_of(spec);
+    struct array_sim *s = NULL;
+    struct rng r;
+    struct array_counters counters = { 0 };
+    char name[ARRAY_NAME_MAX];
+    array_name(c, name);
+    CHECK(array_sim_open(c, unit, &s) == AXM_OK, "%s", name);
+    if (unit == ARRAY_TABLE) {
+        struct axm_lut lut;
+        assert_int_equal(axm_lut_build(m, &lut), AXM_OK);
+        array_sim_table(s, &lut);
+        axm_lut_release(&lut);
+    }
+    for (int i = 0; i < cases; i++) {
+        struct problem p;
+        rng_init(&r, seed, (uint64_t)i);
+        bool weight_is_a = c->order == ARRAY_ORDER_RUNTIME ? rng_below(&r, 2) : c->order == ARRAY_WEIGHT_IS_A;
+        size_t rows = rng_below(&r, 4) ? 1 + rng_below(&r, 40) : 1, n = 1 + rng_below(&r, 2 * c->cols + 3);
+        problem_init(&p, m, weight_is_a, rows, n, 1 + rng_below(&r, 3 * c->rows + 2), &r);
+        CHECK(array_sim_gemm(s, &p.g, &counters) == AXM_OK, "%s, seed %llu, case %d", name,
+              (unsigned long long)seed, i);
+        for (size_t j = 0; j < p.g.n * p.g.m; j++)
+            CHECK(p.y[j] == p.expected[j], "%s, seed %llu, case %d: column %zu, row %zu of %zux%zux%zu: %d, not %d",
+                  name, (unsigned long long)seed, i, j / p.g.m, j % p.g.m, p.g.m, p.g.k, p.g.n, p.y[j],
+                  p.expected[j]);
+        problem_release(&p);
+    }
+    assert_true(counters.busy > 0 && counters.busy <= counters.cycles);
+    assert_true(counters.stall_x && counters.stall_w);
+    array_sim_close(s);
+    axm_mul_close(m);
+}
+
+static struct array_config config_of(const char *spec, enum array_dataflow dataflow, int rows, int cols)
+{
+    struct axm_spec s = spec_of(spec);
+    struct array_config c = array_defaults(&s);
+    c.dataflow = dataflow;
+    c.rows = rows;
+    c.cols = c.lanes = cols;
+    return c;
+}
+
+TEST(test_array__weight_stationary_table_equals_the_loops)
+{
+    need_verilator();
+    struct array_config c = config_of("scdm8s_x5_y2", ARRAY_WS, 4, 6);
+    c.lanes = 2;
+    c.acc_depth = 16;
+    check_random(&c, ARRAY_TABLE, "scdm8s_x5_y2", 60, 1);
+}
+
+TEST(test_array__output_stationary_table_equals_the_loops)
+{
+    need_verilator();
+    struct array_config c = config_of("drum8u_k4", ARRAY_OS, 3, 4);
+    check_random(&c, ARRAY_TABLE, "drum8u_k4", 60, 2);
+}
+
+TEST(test_array__gates_in_the_cells_equal_the_loops)
+{
+    need_verilator();
+    struct array_config c = config_of("scdm8s_x7_y3", ARRAY_WS, 2, 2);
+    check_random(&c, ARRAY_GATES, "scdm8s_x7_y3", 20, 3);
+}
+
+/* Every size and both dataflows, at least 1,000 cases each. */
+TEST(test_array__all_sizes_and_stalls)
+{
+    static const int size[][2] = { { 1, 1 }, { 4, 4 }, { 8, 8 }, { 16, 16 }, { 8, 32 }, { 32, 8 } };
+    need_verilator();
+    if (!getenv("AXM_FULL")) {
+        print_message("SKIP: AXM_FULL not set\n");
+        skip();
+    }
+    for (int d = ARRAY_WS; d <= ARRAY_OS; d++)
+        for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
+            struct array_config c = config_of("scdm8s_x6_y3", d, size[i][0], size[i][1]);
+            check_random(&c, ARRAY_TABLE, "scdm8s_x6_y3", 100, 10 + i);
+            c = config_of("cdm8u_x5_y1", d, size[i][0], size[i][1]);
+            check_random(&c, ARRAY_TABLE, "cdm8u_x5_y1", 100, 20 + i);
+        }
+}
