@@ -35,7 +35,8 @@ static void problem_init(struct problem *p, const struct axm_mul *m, bool weight
     int x_bits = weight_is_a ? axm_mul_width_b(m) : axm_mul_width_a(m);
     int w_bits = weight_is_a ? axm_mul_width_a(m) : axm_mul_width_b(m);
     bool is_signed = axm_mul_signed(m);
-    *p = (struct problem){ .x = alloc(k * rows, 1), .w = alloc(n * k, 1), .bias = alloc(n, 4), .mult = alloc(n, 4),
+    *p = (struct problem){ .x = alloc(k * rows, 1), .w = alloc(n * k, 1), .bias = alloc(n, 4), .mult =
+        alloc(n, 4),
         .shift = alloc(n, 4), .wzero = alloc(n, 4), .y = alloc(n * rows, 4), .expected = alloc(n * rows, 4) };
     for (size_t i = 0; i < k * rows; i++)
         p->x[i] = rng_below(r, 1u << x_bits);
@@ -104,8 +105,9 @@ static void check_random(const struct array_config *c, enum array_unit unit, con
         CHECK(array_sim_gemm(s, &p.g, &counters) == AXM_OK, "%s, seed %llu, case %d", name,
               (unsigned long long)seed, i);
         for (size_t j = 0; j < p.g.n * p.g.m; j++)
-            CHECK(p.y[j] == p.expected[j], "%s, seed %llu, case %d: column %zu, row %zu of %zux%zux%zu: %d, not %d",
-                  name, (unsigned long long)seed, i, j / p.g.m, j % p.g.m, p.g.m, p.g.k, p.g.n, p.y[j],
+            CHECK(p.y[j] == p.expected[j],
+                  "%s, seed %llu, case %d: column %zu, row %zu of %zux%zux%zu: %d, not %d", name,
+                  (unsigned long long)seed, i, j / p.g.m, j % p.g.m, p.g.m, p.g.k, p.g.n, p.y[j],
                   p.expected[j]);
         problem_release(&p);
     }

@@ -1,0 +1,134 @@
+/* Follows the C text of a netlist (gen/write_c.c) in the unit that sim/sliced.c compiles; not included
+ * elsewhere.
+ * X_BITS, W_BITS, P_BITS, MODE_BITS, MODE, SIGNED, X_FIRST (activation is operand a) and NETLIST come
+ * before it. */
+#include <stddef.h>
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+enum {
+    LANES = AXM_LANES, WORDS = LANES / 64,
+    CHUNK_LOG2 = 6, CHUNK = 1 << CHUNK_LOG2,      /* products summed in a narrow accumulator */
+    NARROW = P_BITS + CHUNK_LOG2 + 1, WIDE = 32,
+};
+
+#if AXM_LANES == 64
+static inline W all(uint64_t bit)
+{
+    return -bit;
+}
+#else
+static inline W all(uint64_t bit)
+{
+    return (W){ 0 } - bit;
+}
+#endif
+
+/* acc += term, term of fewer bits and extended by its sign (or zeros). */
+static inline void add(W *acc, int acc_bits, const W *term, int term_bits, int is_signed)
+{
+    W carry = { 0 }, high = { 0 };
+    if (is_signed)
+        high = term[term_bits - 1];
+    for (int i = 0; i < acc_bits; i++) {
+        W a = acc[i], t = i < term_bits ? term[i] : high;
+        acc[i] = a ^ t ^ carry;
+        carry = (a & t) | (carry & (a ^ t));
+    }
+}
+
+static inline void multiply_add(const W *x, unsigned w, W *acc)
+{
+    W in[X_BITS + W_BITS + MODE_BITS + 1], product[P_BITS];
+    for (int i = 0; i < X_BITS; i++)
+        in[X_FIRST ? i : W_BITS + i] = x[i];
+    for (int i = 0; i < W_BITS; i++)
+        in[X_FIRST ? X_BITS + i : i] = all(w >> i & 1);
+    for (int i = 0; i < MODE_BITS; i++)
+        in[X_BITS + W_BITS + i] = all((unsigned)MODE >> i & 1);
+    NETLIST(in, product);
+    add(acc, NARROW, product, P_BITS, SIGNED);
+}
+
+/* Planes to integers. */
+static void unpack(const W *plane, int32_t *out)
+{
+    const uint64_t *word = (const uint64_t *)plane;
+#if defined(__AVX512F__)
+    for (int lane = 0; lane < LANES; lane += 16) {
+        __m512i v = _mm512_setzero_si512();
+        for (int b = 0; b < WIDE; b++) {
+            __mmask16 m = (__mmask16)(word[b * WORDS + lane / 64] >> lane % 64);
+            v = _mm512_mask_or_epi32(v, m, v, _mm512_set1_epi32((int)(1u << b)));
+        }
+        _mm512_storeu_si512(out + lane, v);
+    }
+#else
+    /* 32 x 32 bits at a time, halves swapped five times (Warren, Hacker's Delight, 7-3). */
+    for (int lane = 0; lane < LANES; lane += 32) {
+        uint32_t m[32];
+        for (int b = 0; b < 32; b++)
+            m[b] = (uint32_t)(word[b * WORDS + lane / 64] >> lane % 64);
+        uint32_t mask = 0x0000ffff;
+        for (int j = 16; j; j >>= 1, mask ^= mask << j)
+            for (int i = 0; i < 32; i = (i + j + 1) & ~j) {
+                uint32_t t = (m[i] >> j ^ m[i + j]) & mask;
+                m[i] ^= t << j;
+                m[i + j] ^= t;
+            }
+        for (int i = 0; i < 32; i++)
+            out[lane + i] = (int32_t)m[i];
+    }
+#endif
+}
+
+__attribute__((visibility("default")))
+void axm_sliced_layer(const W *planes, const uint32_t *index, size_t positions, size_t k, const uint8_t *w,
+                      size_t n,
+                      int32_t *acc)
+{
+    for (size_t p = 0; p < positions; p++)
+        for (size_t o = 0; o < n; o++) {
+            W wide[WIDE] = { { 0 } };
+            for (size_t first = 0; first < k; first += CHUNK) {
+                W narrow[NARROW] = { { 0 } };
+                size_t end = k - first < CHUNK ? k : first + CHUNK;
+                for (size_t j = first; j < end; j++)
+                    multiply_add(planes + (size_t)index[p * k + j] * X_BITS, w[o * k + j], narrow);
+                add(wide, WIDE, narrow, NARROW, SIGNED);
+            }
+            unpack(wide, acc + (o * positions + p) * LANES);
+        }
+}
+
+__attribute__((visibility("default")))
+void axm_sliced_pack(const uint8_t *codes, size_t image_stride, size_t elements, size_t images, uint64_t
+                     *planes)
+{
+    for (size_t e = 0; e < elements; e++)
+        for (size_t word = 0; word < WORDS; word++) {
+            size_t first = word * 64, count = images <= first ? 0 : images - first < 64 ? images - first : 64;
+            uint8_t byte[64] __attribute__((aligned(64))) = { 0 };
+            const uint8_t *from = codes + first * image_stride + e;
+            for (size_t i = 0; i < count; i++)
+                byte[i] = from[i * image_stride];
+            uint64_t *to = planes + e * X_BITS * WORDS + word;
+#if defined(__AVX512BW__)
+            __m512i v = _mm512_load_si512(byte);
+            for (int b = 0; b < X_BITS; b++)
+                to[b * WORDS] = _mm512_test_epi8_mask(v, _mm512_set1_epi8((char)(1 << b)));
+#else
+            for (int b = 0; b < X_BITS; b++) {
+                uint64_t bits = 0;
+                for (int i = 0; i < 64; i += 8) {
+                    uint64_t eight;
+                    __builtin_memcpy(&eight, byte + i, 8);
+                    /* Bit b of eight bytes to one byte, the first lowest. */
+                    bits |= (eight >> b & 0x0101010101010101u) * 0x0102040810204080u >> 56 << i;
+                }
+                to[b * WORDS] = bits;
+            }
+#endif
+        }
+}
