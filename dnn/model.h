@@ -8,6 +8,7 @@
 #ifndef AXM_DNN_MODEL_H
 #define AXM_DNN_MODEL_H
 
+#include "base/strbuf.h"
 #include "dnn/graph.h"
 #include "dnn/qgraph.h"
 
@@ -27,6 +28,11 @@ enum axm_status model_parse(const void *data, size_t len, const char *name, stru
                             AXM_MUST_CHECK;
 enum axm_status model_parse_quantized(const void *data, size_t len, const char *name,
                                       struct qgraph **out) AXM_MUST_CHECK;
+
+/* The bytes of such a file, appended to *out; for embedding. */
+enum axm_status model_bytes(const struct graph *g, const char *provenance, struct strbuf *out)
+                            AXM_MUST_CHECK;
+enum axm_status model_bytes_quantized(const struct qgraph *q, struct strbuf *out) AXM_MUST_CHECK;
 
 /* Further float tensors in the same container: checkpoints of training.  A section is named
  * bytes; saved and loaded whole, checksummed with the rest. */
