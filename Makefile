@@ -35,9 +35,9 @@ PUBLIC_HEADERS += $(wildcard gen/circuit.h)
 
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/rtl_embed.o
 DNN_OBJ := $(DNN_SRC:%.c=$B/%.o)
-CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$B/%.o) $B/model_embed.o
 ASAN_OBJ := $(LIB_SRC:%.c=$B/asan/%.o) $(DNN_SRC:%.c=$B/asan/%.o) $(filter-out %/main.o,$(CLI_SRC:%.c=$B/asan/%.o))
-ASAN_OBJ += $B/rtl_embed.o
+ASAN_OBJ += $B/rtl_embed.o $B/model_embed.o
 TEST_OBJ := $(TESTS:%=$B/asan/tests/%.o)
 # What the fuzzed parsers need; the rest is not written for clang.
 FUZZ_OBJ := $(patsubst %.c,$B/fuzz/%.o,$(filter base/% cmodel/%,$(LIB_SRC)))
@@ -67,9 +67,15 @@ $B/asan/%.o: %.c Makefile
 EMBEDDED := $(RTL) sim/array_shim.h sim/array_shim.cpp sim/sliced_kernel.h
 $B/rtl_embed.c: $(EMBEDDED) scripts/embed.sh Makefile
 	@mkdir -p $(@D)
-	scripts/embed.sh $(EMBEDDED) > $@.tmp && mv $@.tmp $@
+	scripts/embed.sh embedded_rtl $(EMBEDDED) > $@.tmp && mv $@.tmp $@
 
-$B/rtl_embed.o: $B/rtl_embed.c
+# A trained network and a few test images, for `make demo` and first steps.
+MODELS := $(sort $(wildcard models/*))
+$B/model_embed.c: $(MODELS) scripts/embed.sh Makefile
+	@mkdir -p $(@D)
+	scripts/embed.sh embedded_models $(MODELS) > $@.tmp && mv $@.tmp $@
+
+$B/rtl_embed.o $B/model_embed.o: %.o: %.c
 	$(CC) $(STRICT) $(CFLAGS) $(INCLUDE) -c $< -o $@
 
 # --- library and command -------------------------------------------------------
