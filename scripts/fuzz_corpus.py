@@ -4,6 +4,7 @@
 The formats of the inputs are those of fuzz/property.h.  Standard library only;
 the files are the same on every run.
 """
+import json
 import os
 import struct
 
@@ -62,6 +63,127 @@ RAW = {
     "truncated": (UNSIGNED, 1, 2, 2, bytes(31)),
 }
 
+# --- models: a byte of flags (1 quantized, 2 as description, NUL, tensors), then what they say ---
+
+
+class Model:
+    """A description whose tensors are laid out behind it."""
+
+    def __init__(self, quantized, shape, **top):
+        self.quantized, self.data = quantized, b""
+        self.top = {"name": "net", "data_set": "", **top}
+        self.nodes = []
+        if quantized:
+            signed = top["scheme"] != "affine"
+            codes = bytes(max(p, 129) if signed and p > 127 else p for p in range(256)) * shape[0]
+            self.top["input_code"] = self.tensor(codes)
+        else:
+            self.top.update(input_mean=[0, 0, 0, 0], input_std=[1, 1, 1, 1])
+        self.add("input", "input", [], shape)
+
+    def tensor(self, raw):
+        self.data += bytes(-len(self.data) % 64)
+        at = len(self.data)
+        self.data += raw
+        return [at, len(raw)]
+
+    def pack(self, code, *values):
+        return self.tensor(struct.pack("<%d%s" % (len(values), code), *values))
+
+    def codes(self, zero=0, **other):
+        lo, hi = (0, 255) if self.top["scheme"] == "affine" else (-127, 127)
+        return {"scale": 0.5, "zero": zero, "lo": lo, "hi": hi, "logits": False, "relu": False, **other}
+
+    def add(self, op, name, inputs, shape, **other):
+        node = {"name": name, "op": op, "inputs": inputs, "shape": list(shape)}
+        if op in ("conv", "max_pool", "avg_pool"):
+            window = other.pop("window", (1, 1, 1, 1, 0, 0, 0, 0))
+            keys = ("kernel_h", "kernel_w", "stride_h", "stride_w", "pad_top", "pad_left", "pad_bottom", "pad_right")
+            node.update(zip(keys, window))
+        if op == "conv":
+            node["groups"] = other.pop("groups", 1)
+        if self.quantized:
+            node.update(self.codes(**{k: other.pop(k) for k in list(other) if k in self.codes()}))
+        node.update(other)
+        self.nodes.append(node)
+
+    def text(self):
+        return json.dumps({**self.top, "nodes": self.nodes}, separators=(",", ":")).encode()
+
+    def composed(self):
+        return bytes((self.quantized | 2,)) + self.text() + b"\0" + self.data
+
+    def file(self):
+        text = self.text()
+        pad = bytes(-(96 + len(text)) % 64)
+        lengths = struct.pack("<QQ", 96 + len(text) + len(pad) + len(self.data), len(text))
+        head = b"axmul-nn" + struct.pack("<II", 1, self.quantized) + lengths + bytes(64)
+        return bytes((self.quantized,)) + head + text + pad + self.data
+
+
+def float_model(**top):
+    m = Model(0, (2, 3, 3), **top)
+    m.add("conv", "c", [0], (2, 2, 2), window=(2, 2, 1, 1, 0, 0, 0, 0), groups=2,
+          weight=m.pack("f", *range(8)), bias=m.pack("f", 0.5, -0.5))
+    m.add("batch_norm", "b", [1], (2, 2, 2), epsilon=0.001, gamma=m.pack("f", 1, 1), beta=m.pack("f", 0, 0),
+          mean=m.pack("f", 1, 2), variance=m.pack("f", 1, 3))
+    m.add("relu", "r", [2], (2, 2, 2))
+    m.add("relu6", "r6", [2], (2, 2, 2))
+    m.add("add", "a", [3, 4], (2, 2, 2))
+    m.add("concat", "j", [5, 2, 2], (6, 2, 2))
+    m.add("max_pool", "m", [6], (6, 2, 2), window=(2, 2, 1, 1, 1, 0, 0, 1))
+    m.add("avg_pool", "v", [7], (6, 1, 1), window=(2, 2, 2, 2, 0, 0, 0, 0))
+    m.add("dropout", "d", [8], (6, 1, 1), rate=0.25)
+    m.add("flatten", "f", [9], (6, 1, 1))
+    m.add("global_avg_pool", "g", [10], (6, 1, 1))
+    m.add("dense", "e", [11], (2, 1, 1), weight=m.pack("f", *range(12)))
+    m.add("softmax", "s", [12], (2, 1, 1))
+    return m
+
+
+def quantized_model(scheme):
+    ace, zero = scheme == "ace", 7 if scheme == "affine" else 0
+    m = Model(1, (1, 2, 3), scheme=scheme, weight_bits=8, per_channel=True, provenance={"seed": 1})
+    m.nodes[0]["zero"] = zero
+
+    def weights(n, k):
+        t = {"weight": m.tensor(bytes(range(1, n * k + 1))), "weight_zero": m.pack("i", *([zero] * n)),
+             "bias": m.pack("i", *([0 if ace else 9] * n)), "weight_scale": m.pack("f", *([0.25] * n))}
+        return {**t, "bias_float": m.pack("f", *([1.5] * n))} if ace else {**t, **scaled(n)}
+
+    def scaled(n, multiplier=1 << 30, shift=33):
+        if ace:
+            return {}
+        return {"multiplier": m.pack("i", *([multiplier] * n)), "shift": m.pack("i", *([shift] * n))}
+
+    m.add("conv", "c", [0], (2, 2, 3), window=(1, 2, 1, 1, 0, 1, 0, 0), zero=zero, relu=ace,
+          **weights(2, 2))
+    norm = {"weight_scale": m.pack("f", 1, -1), "bias_float": m.pack("f", 0, 1)} if ace else \
+        {"add64": m.pack("q", 1 << 30, -5), **scaled(2, -(1 << 30), 30)}
+    m.add("batch_norm", "b", [1], (2, 2, 3), zero=zero, **norm)
+    m.add("relu", "r", [2], (2, 2, 3), zero=zero, lo=zero)
+    m.add("add", "a", [2, 3], (2, 2, 3), zero=zero, **scaled(2, 3, 2))
+    m.add("concat", "j", [4, 3], (4, 2, 3), zero=zero, **scaled(2, 3, 2))
+    m.add("max_pool", "m", [5], (4, 1, 3), window=(2, 1, 1, 1, 0, 0, 0, 0), zero=zero)
+    m.add("avg_pool", "v", [6], (4, 1, 2), window=(1, 2, 1, 1, 0, 0, 0, 0), zero=zero, **scaled(2))
+    m.add("global_avg_pool", "g", [7], (4, 1, 1), zero=zero, **scaled(1))
+    m.add("flatten", "f", [8], (4, 1, 1), zero=zero)
+    m.add("dense", "e", [9], (2, 1, 1), zero=zero, logits=True, lo=-2**31, hi=2**31 - 1, **weights(2, 4))
+    return m
+
+
+EXTRA = {"extra": [{"name": "momentum", "data": [0, 8]}], "provenance": {"options": [1, {"lr": 0.001}], "by": "t"}}
+MODELS = {
+    "float": float_model().composed(),
+    "float_file": float_model().file(),
+    "float_extra": float_model(**EXTRA).composed(),
+    **{scheme: quantized_model(scheme).composed() for scheme in ("symmetric", "affine", "ace")},
+    "affine_file": quantized_model("affine").file(),
+    "nothing": b"\2{}",
+    "deep": b"\2" + b"[" * 40,
+    "newer": float_model().file().replace(b"axmul-nn\1", b"axmul-nn\2"),
+}
+
 
 def write(fuzzer, name, data):
     folder = os.path.join(ROOT, fuzzer)
@@ -76,3 +198,5 @@ for name, (options, data) in NPY.items():
     write("fuzz_npy", name, bytes((options,)) + data)
 for name, (options, element, a, b, data) in RAW.items():
     write("fuzz_lut_raw", name, bytes((options, element, a, b)) + data)
+for name, data in MODELS.items():
+    write("fuzz_model", name, data)

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
-#include "fuzz/property.h"
+#include "fuzz/property_model.h"
 
 enum { SEED = 1, INPUTS_MAX = 128, LEN_MAX = 4096 };
 
@@ -120,4 +120,9 @@ TEST(test_fuzz_smoke__npy)
 TEST(test_fuzz_smoke__raw)
 {
     check_mutated("fuzz_lut_raw", property_lut_raw, 20000);
+}
+
+TEST(test_fuzz_smoke__models)
+{
+    check_mutated("fuzz_model", property_model, 20000);
 }
