@@ -24,7 +24,7 @@ LIBS := -lsqlite3 -lcjson -lmd -lm -lpthread -ldl
 DNN_LIBS := -ldnnl -lgomp -lpng -lz
 
 LIB_SRC := $(wildcard base/*.c cmodel/*.c gen/*.c sim/*.c synth/*.c)
-DNN_SRC := $(wildcard dnn/*.c)
+DNN_SRC := $(wildcard dnn/*.c explore/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))

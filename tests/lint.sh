@@ -10,7 +10,7 @@ verdict() {   # NAME, and the lines that break the rule on standard input
         echo "PASS lint__$1"
     fi
 }
-c=$(ls axmul.h base/*.[ch] cmodel/*.[ch] gen/*.[ch] sim/*.[ch] synth/*.[ch] dnn/*.[ch] cli/*.[ch] fuzz/*.[ch] bench/*.c tests/*.[ch])
+c=$(ls axmul.h base/*.[ch] cmodel/*.[ch] gen/*.[ch] sim/*.[ch] synth/*.[ch] dnn/*.[ch] explore/*.[ch] cli/*.[ch] fuzz/*.[ch] bench/*.c tests/*.[ch])
 sh=$(ls scripts/*.sh tests/*.sh .ci/run)
 rtl=$(ls rtl/*.v rtl/*/*.v 2> /dev/null)
 # shellcheck disable=SC2086  # lists of files, throughout
@@ -33,10 +33,11 @@ includes() {   # FOLDER, and what it may include as a pattern
     includes sim 'base/|cmodel/|gen/|sim/'
     includes synth 'base/|cmodel/|gen/|sim/|synth/'
     includes dnn 'base/|cmodel/|dnn/'
+    includes explore 'base/|cmodel/|gen/|sim/|synth/|dnn/|explore/'
 } | verdict includes_follow_the_arrows
 
 # Everybody else returns a status (_exit() is for a child, or a second interrupt).
-grep -nE '\<exit\(' base/*.c cmodel/*.c gen/*.c sim/*.c synth/*.c dnn/*.c cli/*.c | verdict nobody_but_main_exits
+grep -nE '\<exit\(' base/*.c cmodel/*.c gen/*.c sim/*.c synth/*.c dnn/*.c explore/*.c cli/*.c | verdict nobody_but_main_exits
 
 # What a message tells the user to install is what setup installs.
 grep -hoE 'proc_need\("[^"]*", "[^"]*"\)' */*.c | grep -v no-such-package | sed 's/.*, "\(.*\)")/\1/' | sort -u |
