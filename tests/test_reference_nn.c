@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "cmodel/lut.h"
+#include "dnn/model.h"
 #include "dnn/reference.h"
 #include "tests/capture.h"
 #include "tests/random_graph.h"
@@ -622,4 +623,149 @@ TEST(test_reference_nn__random_networks_are_worth_running)
     CHECK(saturated < codes / 2, "%d of %d", saturated, codes);
     for (int i = 0; i < 3; i++)
         axm_mul_close((struct axm_mul *)mul[i]);
+}
+
+/* --- NumPy ------------------------------------------------------------------------------------------ */
+
+#define PYTHON "/usr/bin/python3"   /* Debian's, which has Debian's numpy */
+
+enum { ORACLE_GRAPHS = 90, ORACLE_NODES = 128 };
+
+struct oracle {
+    struct strbuf dir, path[ORACLE_GRAPHS];
+    int n;
+};
+
+static void oracle_begin(struct oracle *o)
+{
+    const char *const probe[] = { PYTHON, "-c", "import numpy", NULL };
+    int code = 1;
+    if (access(PYTHON, X_OK) || proc_run(probe, &(struct proc_opts){ .exit_code = &code }) != AXM_OK || code)
+        SKIP("no numpy");
+    *o = (struct oracle){ 0 };
+    assert_int_equal(file_scratch_dir(&o->dir), AXM_OK);
+}
+
+/* The model is to be saved under what this returns. */
+static const char *oracle_add(struct oracle *o, const void *input, size_t bytes)
+{
+    struct strbuf *path = &o->path[o->n], in = { 0 };
+    strbuf_addf(path, "%s/m%d", o->dir.s, o->n++);
+    strbuf_addf(&in, "%s.in", path->s);
+    assert_int_equal(file_write(in.s, input, bytes), AXM_OK);
+    strbuf_release(&in);
+    return path->s;
+}
+
+static void oracle_run(struct oracle *o)
+{
+    const char *argv[ORACLE_GRAPHS + 3] = { PYTHON, "tests/nn_oracle.py" };
+    struct strbuf out = { 0 };
+    for (int i = 0; i < o->n; i++)
+        argv[2 + i] = o->path[i].s;
+    CHECK(proc_run(argv, &(struct proc_opts){ .out = &out, .err = &out }) == AXM_OK, "%s",
+          out.s ? out.s : "");
+    strbuf_release(&out);
+}
+
+/* All nodes' values of network i, 8 bytes each. */
+static void oracle_values(struct oracle *o, int i, size_t count, struct strbuf *out)
+{
+    struct strbuf path = { 0 };
+    strbuf_addf(&path, "%s.out", o->path[i].s);
+    assert_int_equal(file_read(path.s, 1 << 26, out), AXM_OK);
+    assert_int_equal(out->len, 8 * count);
+    strbuf_release(&path);
+}
+
+static void oracle_end(struct oracle *o)
+{
+    for (int i = 0; i < o->n; i++)
+        strbuf_release(&o->path[i]);
+    file_remove_tree(o->dir.s);
+    strbuf_release(&o->dir);
+}
+
+TEST(test_reference_nn__numpy_agrees_on_quantized_networks)
+{
+    static struct qgraph *q[ORACLE_GRAPHS];
+    uint8_t pixel[ORACLE_GRAPHS][RANDOM_PIXELS_MAX];
+    struct oracle o;
+    oracle_begin(&o);
+    for (int i = 0; i < ORACLE_GRAPHS; i++) {
+        q[i] = random_qgraph((uint64_t)i + 1000, (enum quant_scheme)(i % 3), 2 + i % 7, 14);
+        random_pixels((uint64_t)i, q[i]->node[0].out, pixel[i]);
+        const char *path = oracle_add(&o, pixel[i], shape_count(q[i]->node[0].out));
+        assert_int_equal(model_save_quantized(path, q[i]), AXM_OK);
+    }
+    oracle_run(&o);
+    const struct axm_mul *exact[2] = { opened("exact8u"), opened("exact8s") };
+    for (int i = 0; i < ORACLE_GRAPHS; i++) {
+        const struct axm_mul *mul[ORACLE_NODES];
+        bool order[ORACLE_NODES];
+        int32_t *value[ORACLE_NODES];
+        struct arena a = { 0 };
+        struct strbuf want = { 0 };
+        size_t count = 0, at = 0;
+        assert_true(q[i]->n_nodes <= ORACLE_NODES);
+        for (int n = 0; n < q[i]->n_nodes; n++) {
+            mul[n] = exact[qgraph_signed(q[i])];
+            order[n] = n % 2;
+            count += shape_count(q[i]->node[n].out);
+        }
+        assert_int_equal(reference_forward_quantized(q[i], pixel[i], mul, order, &a, value, NULL), AXM_OK);
+        oracle_values(&o, i, count, &want);
+        for (int n = 0; n < q[i]->n_nodes; n++)
+            for (size_t k = 0; k < shape_count(q[i]->node[n].out); k++, at++) {
+                int64_t w;
+                memcpy(&w, want.s + 8 * at, 8);
+                CHECK(value[n][k] == w, "network %d, %s, %s: %zu: %d, NumPy says %lld", i,
+                      q[i]->node[n].name, op_infos[q[i]->node[n].op].name, k, value[n][k], (long long)w);
+            }
+        strbuf_release(&want);
+        arena_release(&a);
+        qgraph_free(q[i]);
+    }
+    axm_mul_close((struct axm_mul *)exact[0]);
+    axm_mul_close((struct axm_mul *)exact[1]);
+    oracle_end(&o);
+}
+
+/* Up to what float rounds off a node at a time. */
+TEST(test_reference_nn__numpy_agrees_on_float_networks)
+{
+    static struct graph *g[ORACLE_GRAPHS];
+    float x[ORACLE_GRAPHS][RANDOM_PIXELS_MAX];
+    struct oracle o;
+    oracle_begin(&o);
+    for (int i = 0; i < ORACLE_GRAPHS; i++) {
+        g[i] = random_graph((uint64_t)i + 1000, 14);
+        random_normalised((uint64_t)i, g[i], x[i]);
+        const char *path = oracle_add(&o, x[i], 4 * shape_count(g[i]->node[0].out));
+        assert_int_equal(model_save(path, g[i], NULL), AXM_OK);
+    }
+    oracle_run(&o);
+    for (int i = 0; i < ORACLE_GRAPHS; i++) {
+        float *value[ORACLE_NODES];
+        struct arena a = { 0 };
+        struct strbuf want = { 0 };
+        size_t count = 0, at = 0;
+        assert_true(g[i]->n_nodes <= ORACLE_NODES);
+        for (int n = 0; n < g[i]->n_nodes; n++)
+            count += shape_count(g[i]->node[n].out);
+        assert_int_equal(reference_forward(g[i], x[i], &a, value), AXM_OK);
+        oracle_values(&o, i, count, &want);
+        for (int n = 0; n < g[i]->n_nodes; n++)
+            for (size_t k = 0; k < shape_count(g[i]->node[n].out); k++, at++) {
+                double w;
+                memcpy(&w, want.s + 8 * at, 8);
+                CHECK(fabs((double)value[n][k] - w) <= 1e-4 * (1 + fabs(w)),
+                      "network %d, %s, %s: %zu: %g, NumPy says %g", i, g[i]->node[n].name,
+                      op_infos[g[i]->node[n].op].name, k, (double)value[n][k], w);
+            }
+        strbuf_release(&want);
+        arena_release(&a);
+        graph_free(g[i]);
+    }
+    oracle_end(&o);
 }
