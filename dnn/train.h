@@ -33,15 +33,18 @@ struct train_opts {
     struct augment augment;
     size_t validation;              /* last so many of the training images are held out; 0: none */
     bool keep_best;                 /* end with the epoch that was best on them, else with the last */
+    const struct images *validation_images;   /* validate on these instead (the paper's protocol: the test
+                                               * images); or NULL */
     uint64_t seed;
     const char *checkpoint;         /* written after every epoch (and every checkpoint_steps), resumed from
                                      * if there; or NULL */
     int checkpoint_steps;           /* 0: after epochs only */
+    bool fresh;                     /* do not resume */
     const char *csv;                /* one line an epoch, rewritten atomically; or NULL */
 };
 
 struct train_result {
-    int epochs_done, best_epoch;
+    int epochs_done, best_epoch;    /* best_epoch: 0 without validation */
     double validation_top1, train_loss;
     bool resumed;
 };
@@ -58,6 +61,9 @@ enum axm_status train_run(struct graph *g, const struct images *train, const str
 /* Float inference: top-1 hits among n images, and the logits [n][classes] if not NULL. */
 enum axm_status float_infer(const struct graph *g, const struct images *im, size_t first, size_t n,
                             float *logits, size_t *hits) AXM_MUST_CHECK;
+
+/* "adamw|sgd" and "constant|step|cosine|one-cycle", by enum value. */
+extern const char *const optimizer_names[], *const schedule_names[];
 
 /* One augmented image, normalised floats; stream names it: the same (seed, stream) gives the same. */
 void augment_image(const struct augment *a, const struct input_norm *norm, struct shape s, const uint8_t
