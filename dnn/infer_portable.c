@@ -1,0 +1,2 @@
+#define KERNEL infer_portable
+#include "dnn/infer_kernel.inc"
