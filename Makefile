@@ -40,7 +40,7 @@ ASAN_OBJ := $(LIB_SRC:%.c=$B/asan/%.o) $(DNN_SRC:%.c=$B/asan/%.o) $(filter-out %
 ASAN_OBJ += $B/rtl_embed.o $B/model_embed.o
 TEST_OBJ := $(TESTS:%=$B/asan/tests/%.o)
 # What the fuzzed parsers need; the rest is not written for clang.
-FUZZ_OBJ := $(patsubst %.c,$B/fuzz/%.o,$(filter base/% cmodel/%,$(LIB_SRC)) \
+FUZZ_OBJ := $(patsubst %.c,$B/fuzz/%.o,$(filter base/% cmodel/% synth/liberty.c,$(LIB_SRC)) \
   $(wildcard dnn/graph.c dnn/qgraph.c dnn/model.c dnn/model_json.c dnn/reference.c))
 BENCH_OBJ := $(BENCHES:%=$B/bench/%.o)
 DEPS := $(patsubst %.o,%.d,$(LIB_OBJ) $(DNN_OBJ) $(CLI_OBJ) $(ASAN_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(BENCH_OBJ) \

@@ -184,6 +184,73 @@ MODELS = {
     "newer": float_model().file().replace(b"axmul-nn\1", b"axmul-nn\2"),
 }
 
+# --- liberties ---
+
+UNITS = '''time_unit : "1ns"; voltage_unit : "1V"; capacitive_load_unit(1, pf);
+leakage_power_unit : "1nW"; nom_voltage : 1.8;
+'''
+TEMPLATES = '''lu_table_template(d) { variable_1 : input_net_transition;
+  variable_2 : total_output_net_capacitance;
+  index_1("0.1, 0.4"); index_2("0.01, 0.02, 0.08"); }
+lu_table_template(r) { variable_1 : total_output_net_capacitance; variable_2 : input_transition_time;
+  index_1("0.01, 0.02"); index_2("0.1, 0.4, 0.8"); }
+power_lut_template(e) { variable_1 : input_transition_time; index_1("0.1, 0.4"); }
+'''
+
+
+def pin(name, function="", inside=""):
+    what = 'output; function : "%s"' % function if function else "input; capacitance : 0.005"
+    return "pin(%s) { direction : %s; %s }\n" % (name, what, inside)
+
+
+def cell(name, inputs, outputs, inside=""):
+    """outputs: pin name to function, or to function and what else the pin has."""
+    pins = [pin(i) for i in inputs]
+    pins += [pin(o, *((f,) if isinstance(f, str) else f)) for o, f in outputs.items()]
+    return "cell(%s) { area : %d; %s\n%s}\n" % (name, 10 * len(pins), inside, "".join(pins))
+
+
+def liberty(*cells, head=UNITS):
+    return ("library(t) {\n%s%s}\n" % (head, "".join(cells))).encode()
+
+
+def timing(related, sense, table):
+    names = ("cell_rise", "cell_fall", "rise_transition", "fall_transition")
+    tables = " ".join("%s(%s) { values(%s); }" % ((n,) + table) for n in names)
+    return 'timing() { related_pin : "%s"; timing_sense : %s_unate; %s }\n' % (related, sense, tables)
+
+
+WIDE = ("d", '"1, 2, 3", "2, 3, 5"')
+TURNED = ("r", '"1, 2, 3", "2, 3, 5"')
+SCALAR = ("scalar", '"0.25"')
+POWER = '''internal_power() { related_pin : "A"; when : "!B"; rise_power(e) { values("0.1, 0.2"); }
+  fall_power(e) { index_1("0.2, 0.3"); values("0.1, -0.2"); } }
+internal_power() { power(scalar) { values("1"); } }'''
+ADDERS = (cell("HA", "AB", {"S": "A^B", "C": "A B"}),
+          cell("FA", "ABC", {"S": "A^B^C", "Y": "(A*B) + C*(A|B)"}))
+LIBERTIES = {
+    "inverter": liberty(cell("INV", "A", {"Y": "!A"})),
+    "adders": liberty(*ADDERS),
+    "timing": liberty(TEMPLATES, cell("INV", "A", {"Y": ("A'", timing("A", "negative", WIDE))})),
+    "turned": liberty(TEMPLATES, cell("BUF", "A", {"Y": ("A", timing("A", "positive", TURNED))})),
+    "scalar": liberty(cell("XOR", "AB", {"Y": ("A ^ B", timing("B", "non", SCALAR))})),
+    "power": liberty(TEMPLATES, cell("NAND", "AB", {"Y": ("!(A & B)", POWER)}, "cell_leakage_power : 0.5;\n"
+                     'leakage_power() { when : "A !B"; value : 2; }')),
+    "units": liberty(cell("T", "", {"Y": "1"}), head='time_unit : "10ps"; voltage_unit : "100mV";'
+                     'capacitive_load_unit(2.5, ff); leakage_power_unit : "1uW"; nom_voltage : 12e-1;'
+                     "default_cell_leakage_power : 3;"),
+    "others": liberty(cell("DFF", "DC", {"Q": "IQ"}, 'ff(IQ, IQN) { next_state : "D"; clocked_on : "C"; }'),
+                      cell("TRI", "AE", {"Y": ("A", 'three_state : "!E";')}),
+                      cell("WIDE", "ABCDEFG", {"Y": "A"}), cell("OFF", "A", {"Y": "A"}, "dont_use : true;")),
+    "comments": b"/* one */ // two\n" + liberty("\\\n;;/* three\n */", cell("SIX", "ABCDEF", {
+        "Y": "((A+B)*(C|D))' ^ E F + 0"})),
+    "no_units": liberty(cell("INV", "A", {"Y": "!A"}), head=""),
+    "unknown_template": liberty(cell("INV", "A", {"Y": ("!A", timing("A", "negative", WIDE))})),
+    "deep": b"library(t) {" + b"a() {" * 40,
+    "truncated": liberty(*ADDERS)[:-30],
+    "huge": liberty(cell("INV", "A", {"Y": "!A"}), head=UNITS.replace("(1, pf)", "(1e308, pf)")),
+}
+
 
 def write(fuzzer, name, data):
     folder = os.path.join(ROOT, fuzzer)
@@ -200,3 +267,5 @@ for name, (options, element, a, b, data) in RAW.items():
     write("fuzz_lut_raw", name, bytes((options, element, a, b)) + data)
 for name, data in MODELS.items():
     write("fuzz_model", name, data)
+for name, data in LIBERTIES.items():
+    write("fuzz_liberty", name, data)

@@ -14,6 +14,9 @@
 
 enum { LIB_DEPTH_MAX = 32, LIB_ARGS_MAX = 256, LIB_POINTS_MAX = 64 };
 
+/* So that products of a few of them stay finite. */
+#define LIB_NUMBER_MAX 1e40
+
 struct liberty_store {
     struct arena arena;
     struct liberty lib;
@@ -35,6 +38,7 @@ struct parser {
     int line;
     struct arena *arena;
     bool failed;             /* reported once; everything after unwinds */
+    enum axm_status st;      /* then */
 };
 
 static void *take(struct parser *p, size_t size)
@@ -42,7 +46,7 @@ static void *take(struct parser *p, size_t size)
     void *m = arena_alloc(p->arena, size);
     if (!m && !p->failed) {
         p->failed = true;
-        (void)fail(AXM_ENV, "%s: out of memory", p->path);
+        p->st = fail(AXM_ENV, "%s: out of memory", p->path);
     }
     return m;
 }
@@ -50,7 +54,7 @@ static void *take(struct parser *p, size_t size)
 static void syntax(struct parser *p, const char *what)
 {
     if (!p->failed)
-        (void)fail(AXM_USAGE, "%s:%d: %s", p->path, p->line, what);
+        p->st = fail(AXM_USAGE, "%s:%d: %s", p->path, p->line, what);
     p->failed = true;
 }
 
@@ -241,7 +245,7 @@ static bool number(const char *s, double *out)
     double v = strtod(s, &end);
     while (isspace((unsigned char)*end))
         end++;
-    if (end == s || *end || !isfinite(v))
+    if (end == s || *end || !(fabs(v) <= LIB_NUMBER_MAX))
         return false;
     *out = v;
     return true;
@@ -258,15 +262,20 @@ static bool attribute(struct extractor *x, const struct node *group, const char 
     return true;
 }
 
+/* The same of what cannot be negative. */
+static bool attribute_size(struct extractor *x, const struct node *group, const char *name, double *out)
+{
+    return attribute(x, group, name, out) && (*out >= 0 || bad(x, find(group, name), "must not be negative"));
+}
+
 /* "1ns", "10ps", "100uW": factor and unit to a multiple of `target`. */
 static bool unit(struct extractor *x, const char *name, const char *letters, double per_base,
                  double *out)
 {
     const char *s = text_of(x->library, name);
     if (!s) {
-        x->p->line = x->library->line;
         if (!x->p->failed)
-            (void)fail(AXM_USAGE, "%s: no %s: the unit must be stated", x->p->path, name);
+            x->p->st = fail(AXM_USAGE, "%s: no %s: the unit must be stated", x->p->path, name);
         x->p->failed = true;
         return false;
     }
@@ -280,9 +289,9 @@ static bool unit(struct extractor *x, const char *name, const char *letters, dou
             scale = prefixes[i].scale;
     if (!strcasecmp(end, letters))
         scale = 1;
-    if (end == s || scale == 0 || !(v > 0)) {
+    if (end == s || scale == 0 || !(v > 0 && v <= LIB_NUMBER_MAX)) {
         if (!x->p->failed)
-            (void)fail(AXM_USAGE, "%s: %s \"%s\" is not understood; expected like 1%s%s", x->p->path,
+            x->p->st = fail(AXM_USAGE, "%s: %s \"%s\" is not understood; expected like 1%s%s", x->p->path,
                        name, s, letters[0] == 's' ? "n" : "u", letters);
         x->p->failed = true;
         return false;
@@ -300,7 +309,7 @@ static bool read_units(struct extractor *x)
     if (!c || c->n_args != 2 || !number(c->arg[0], &factor) || !(factor > 0) ||
         (strcasecmp(c->arg[1], "pf") && strcasecmp(c->arg[1], "ff"))) {
         if (!x->p->failed)
-            (void)fail(AXM_USAGE, "%s: capacitive_load_unit must be stated in pf or ff", x->p->path);
+            x->p->st = fail(AXM_USAGE, "%s: capacitive_load_unit must be stated in pf or ff", x->p->path);
         x->p->failed = true;
         return false;
     }
@@ -322,8 +331,8 @@ static int axis_kind(const char *variable)   /* 0 slew, 1 load, -1 neither */
     return strcmp(variable, "total_output_net_capacitance") ? -1 : 1;
 }
 
-/* All numbers of the strings in an index or values attribute. */
-static int read_numbers(struct extractor *x, const struct node *n, double *out, int max)
+/* All numbers of the strings in an index or values attribute, scaled; -1 if they are none. */
+static int read_numbers(struct extractor *x, const struct node *n, double scale, double *out, int max)
 {
     int count = 0;
     for (int i = 0; i < n->n_args; i++) {
@@ -331,11 +340,11 @@ static int read_numbers(struct extractor *x, const struct node *n, double *out, 
         while (*s) {
             char *end;
             double v = strtod(s, &end);
-            if (end == s || !isfinite(v) || count == max) {
+            if (end == s || !(fabs(v) <= LIB_NUMBER_MAX) || count == max) {
                 bad(x, n, count == max ? "more numbers than the axes allow" : "expected a list of numbers");
                 return -1;
             }
-            out[count++] = v;
+            out[count++] = v * scale;
             for (s = end; isspace((unsigned char)*s) || *s == ','; s++)
                 ;
         }
@@ -343,11 +352,11 @@ static int read_numbers(struct extractor *x, const struct node *n, double *out, 
     return count;
 }
 
-static const double *keep(struct extractor *x, const double *v, int n, double scale)
+static const double *keep(struct extractor *x, const double *v, int n)
 {
     double *d = take(x->p, sizeof *d * (size_t)n);
-    for (int i = 0; d && i < n; i++)
-        d[i] = v[i] * scale;
+    if (d)
+        memcpy(d, v, sizeof *d * (size_t)n);
     return d;
 }
 
@@ -375,7 +384,7 @@ static bool read_table(struct extractor *x, const struct node *owner, const char
         kind[k] = axis_kind(text_of(template, k ? "variable_2" : "variable_1"));
         if (!index)
             break;
-        n[k] = read_numbers(x, index, axis[k], LIB_POINTS_MAX);
+        n[k] = read_numbers(x, index, kind[k] == 1 ? x->cap_pf : x->time_ns, axis[k], LIB_POINTS_MAX);
         if (n[k] < 0)
             return false;
         if (n[k] < 1 || kind[k] < 0)
@@ -387,7 +396,7 @@ static bool read_table(struct extractor *x, const struct node *owner, const char
     const struct node *values = find(t, "values");
     if (!values)
         return bad(x, t, "table without values");
-    count = read_numbers(x, values, v, n[0] * n[1]);
+    count = read_numbers(x, values, scale, v, n[0] * n[1]);
     if (count < 0)
         return false;
     if (count != n[0] * n[1])
@@ -402,9 +411,9 @@ static bool read_table(struct extractor *x, const struct node *owner, const char
             turned[load_first ? j * n[0] + i : i * n[1] + j] = v[i * n[1] + j];
     out->n_slew = n[s];
     out->n_load = n[!s];
-    out->slew_ns = keep(x, axis[s], n[s], x->time_ns);
-    out->load_pf = keep(x, axis[!s], n[!s], x->cap_pf);
-    out->v = keep(x, turned, count, scale);
+    out->slew_ns = keep(x, axis[s], n[s]);
+    out->load_pf = keep(x, axis[!s], n[!s]);
+    out->v = keep(x, turned, count);
     return !x->p->failed;
 }
 
@@ -636,7 +645,11 @@ static bool read_pins(struct extractor *x, const struct node *g, struct lib_cell
         if (pin->n_args != 1 || !direction)
             return bad(x, pin, "pin without name or direction");
         double cap = 0, max_load = 0;
-        if (!attribute(x, pin, "capacitance", &cap) || !attribute(x, pin, "max_capacitance", &max_load))
+        bool is_output;
+        if (lib_cell_pin(c, pin->arg[0], &is_output) >= 0)
+            return bad(x, pin, "two pins of one name");
+        if (!attribute_size(x, pin, "capacitance", &cap) ||
+            !attribute_size(x, pin, "max_capacitance", &max_load))
             return false;
         if (!strcmp(direction, "input") && c->n_in < LIB_INPUTS_MAX) {
             c->input[c->n_in].cap_pf = cap * x->cap_pf;
@@ -716,7 +729,7 @@ static bool read_cell(struct extractor *x, const struct node *g, struct lib_cell
     c->sequential = find(g, "ff") || find(g, "latch") || find(g, "statetable") || find(g, "ff_bank");
     const char *dont_use = text_of(g, "dont_use");
     c->usable = !c->sequential && !(dont_use && !strcmp(dont_use, "true"));
-    return attribute(x, g, "area", &c->area_um2) && read_pins(x, g, c) &&
+    return attribute_size(x, g, "area", &c->area_um2) && read_pins(x, g, c) &&
            (!c->usable || (read_functions(x, g, c) && read_leakage(x, g, c)));
 }
 
@@ -730,14 +743,14 @@ static bool extract(struct extractor *x, struct liberty *l)
     if (!attribute(x, x->library, "nom_voltage", &l->voltage))
         return false;
     if (!(l->voltage > 0)) {
-        (void)fail(AXM_USAGE, "%s: no nom_voltage above 0", x->p->path);
+        x->p->st = fail(AXM_USAGE, "%s: no nom_voltage above 0", x->p->path);
         return false;
     }
     for (const struct node *g = x->library->child; g; g = g->next)
         if (g->is_group && !strcmp(g->name, "cell") && !read_cell(x, g, &cells[l->n_cells++]))
             return false;
     if (!l->n_cells) {
-        (void)fail(AXM_USAGE, "%s: the library has no cells", x->p->path);
+        x->p->st = fail(AXM_USAGE, "%s: the library has no cells", x->p->path);
         return false;
     }
     l->cell = cells;
@@ -756,10 +769,15 @@ enum axm_status liberty_parse(const char *text, size_t len, const char *path, st
     if (p.failed || !extract(&x, &store->lib)) {
         arena_release(&store->arena);
         free(store);
-        return AXM_USAGE;
+        return p.st;
     }
     store->lib.name = x.library->arg[0];
     store->lib.path = arena_strdup(&store->arena, path);
+    if (!store->lib.path) {
+        arena_release(&store->arena);
+        free(store);
+        return fail(AXM_ENV, "%s: out of memory", path);
+    }
     memcpy(store->lib.sha256, sha256_bytes(text, len).s, sizeof store->lib.sha256);
     store->lib.store = store;
     *out = &store->lib;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "fuzz/property_liberty.h"
 #include "fuzz/property_model.h"
 
 enum { SEED = 1, INPUTS_MAX = 128, LEN_MAX = 4096 };
@@ -125,4 +126,9 @@ TEST(test_fuzz_smoke__raw)
 TEST(test_fuzz_smoke__models)
 {
     check_mutated("fuzz_model", property_model, 20000);
+}
+
+TEST(test_fuzz_smoke__liberties)
+{
+    check_mutated("fuzz_liberty", property_liberty, 20000);
 }

@@ -180,4 +180,8 @@ TEST(test_liberty__malformed_bad)
     refused_with("!((A B) + C)", "!((A B) + Q)", "no function of the cell's inputs");
     refused_with("cell_rise(t)", "cell_rise(unheard_of)", "unknown template");
     refused_with("area : 7.5", "area : wide", "expected a number");
+    refused_with("area : 7.5", "area : -7.5", "small.lib:7: must not be negative");
+    refused_with("area : 7.5", "area : 1e41", "expected a number");
+    refused_with("pin(B)", "pin(A)", "small.lib:13: two pins of one name");
+    refused_with("time_unit : \"10ps\"", "time_unit : \"1e99ps\"", "not understood");
 }
