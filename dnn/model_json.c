@@ -125,7 +125,7 @@ static cJSON *parse_whole(const char *text, size_t len)
 
 /* Where a value is looked for, and what messages call that. */
 struct place {
-    const struct model_file *file;
+    struct model_file *file;
     const char *label;       /* "FILE" or "FILE: conv1" */
     const cJSON *object;
 };
@@ -276,6 +276,11 @@ static enum axm_status get_bytes(const struct place *p, const char *key, unsigne
     if ((uint64_t)v[0] > p->file->data_len || (uint64_t)v[1] > p->file->data_len - (uint64_t)v[0])
         return fail(AXM_USAGE, "%s: %s has bytes %lld to %lld of %zu that are there", p->label, key,
                     (long long)v[0], (long long)(v[0] + v[1]), p->file->data_len);
+    /* Else thousands of nodes could share one huge tensor, and loading would take for ever. */
+    p->file->claimed += (size_t)v[1];
+    if (p->file->claimed > p->file->data_len)
+        return fail(AXM_USAGE, "%s: %s and the tensors before it have more than the %zu bytes that are there",
+                    p->label, key, p->file->data_len);
     *out = p->file->data + v[0];
     *len = (size_t)v[1];
     return AXM_OK;
@@ -558,7 +563,7 @@ static enum axm_status read_graph(const struct place *top, struct graph *g)
     return st == AXM_OK ? get_provenance(top, &g->arena, &g->provenance) : st;
 }
 
-enum axm_status model_json_read(const struct model_file *f, struct graph *g,
+enum axm_status model_json_read(struct model_file *f, struct graph *g,
                                 void (*found)(void *ctx, const struct model_extra *e), void *ctx)
 {
     cJSON *root;
@@ -608,7 +613,7 @@ static enum axm_status read_qgraph(const struct place *top, struct qgraph *q)
     return st == AXM_OK ? get_provenance(top, &q->arena, &q->provenance) : st;
 }
 
-enum axm_status model_json_read_quantized(const struct model_file *f, struct qgraph *q)
+enum axm_status model_json_read_quantized(struct model_file *f, struct qgraph *q)
 {
     cJSON *root;
     enum axm_status st = parse(f, &root);

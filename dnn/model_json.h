@@ -25,14 +25,15 @@ struct model_file {
     size_t json_len;
     unsigned char *data;           /* tensors, 64-byte aligned */
     size_t data_len;
+    size_t claimed;                /* bytes of the tensors that were read */
 };
 
 /* Fills an empty graph, whose tensors will point into f->data.  found() may be NULL.  After a failure
  * the graph can only be freed. */
-enum axm_status model_json_read(const struct model_file *f, struct graph *g,
+enum axm_status model_json_read(struct model_file *f, struct graph *g,
                                 void (*found)(void *ctx, const struct model_extra *e),
                                 void *ctx) AXM_MUST_CHECK;
-enum axm_status model_json_read_quantized(const struct model_file *f, struct qgraph *q) AXM_MUST_CHECK;
+enum axm_status model_json_read_quantized(struct model_file *f, struct qgraph *q) AXM_MUST_CHECK;
 
 /* Appends the description to *json and the tensors to *data. */
 enum axm_status model_json_write(const struct graph *g, const char *provenance,

@@ -466,6 +466,8 @@ TEST(test_model__hostile_descriptions_bad)
           "weight has bytes" },
         { "conv1", "\"weight\":[0,16]", "\"weight\":[65536,16]", "weight has bytes 65536 to 65552 of" },
         { "conv1", "\"weight\":[0,16],", "", "conv1: its \"weight\" is missing" },
+        { "", "{\"name\":\"tiny\"", "{\"extra\":[{\"name\":\"x\",\"data\":[0,500]},{\"name\":\"y\",\"data\":"
+          "[0,500]}],\"name\":\"tiny\"", "data and the tensors before it have more than" },
         { "drop1", "\"rate\":0.5", "\"rate\":1", "drop1: a dropout rate" },
         { "bn1", "\"epsilon\":", "\"epsilon\":-", "bn1: epsilon of a batch norm must be above 0" },
         { "bn1", "\"name\":\"bn1\"", "\"name\":\"conv1\"", "two nodes are called conv1" },
