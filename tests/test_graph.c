@@ -191,6 +191,24 @@ TEST(test_graph__shape_of_every_op)
     graph_free(g);
 }
 
+/* The largest layers of networks for ImageNet: VGG-16's first and first dense one, the last of
+ * EfficientNet-B7, AlexNet's first. */
+TEST(test_graph__imagenet_sizes_are_legal)
+{
+    static const struct { enum op op; struct shape in, out; struct window w; } layer[] = {
+        { OP_CONV, { 3, 224, 224 }, { 64, 224, 224 }, { 3, 3, 1, 1, 1, 1, 1, 1 } },
+        { OP_DENSE, { 512, 7, 7 }, { 4096, 1, 1 }, { 0 } },
+        { OP_CONV, { 640, 19, 19 }, { 2560, 19, 19 }, { 1, 1, 1, 1, 0, 0, 0, 0 } },
+        { OP_CONV, { 3, 224, 224 }, { 64, 55, 55 }, { 11, 11, 4, 4, 2, 2, 2, 2 } },
+    };
+    for (size_t i = 0; i < sizeof layer / sizeof *layer; i++) {
+        struct shape s = { 0, 0, 0 };
+        CHECK(op_shape("layer", layer[i].op, &layer[i].in, 1, &layer[i].w, 1,
+                       (struct shape){ layer[i].out.c, 0, 0 }, &s) == AXM_OK, "%zu", i);
+        assert_memory_equal(&s, &layer[i].out, sizeof s);
+    }
+}
+
 TEST(test_graph__new_parameters_are_the_identity)
 {
     struct graph *g = graph_new("t", (struct shape){ 3, 4, 4 });
