@@ -1,0 +1,66 @@
+/* A quantized network run through hardware models, every layer compared with dnn/ bit for bit.
+ *
+ * Images go in batches; a batch goes layer by layer.  What enters a layer are the codes that dnn/ computed,
+ * which the layers before have been found equal to; the first difference ends the run.  Compared are the
+ * accumulators (with the definition's bias and zero-point terms) and the output codes.  Nodes that do not
+ * multiply
+ * are computed by dnn/ alone. */
+#ifndef AXM_EXPLORE_COSIM_H
+#define AXM_EXPLORE_COSIM_H
+
+#include "dnn/infer.h"
+#include "gen/array.h"
+
+enum cosim_backend {
+    COSIM_RTL,        /* the Verilated array, one table for all cells: control, skew, requantizer as they
+        are */
+    COSIM_GATES,      /* the same with the multiplier's gates in every cell */
+    COSIM_BITSLICE,   /* the multiplier's gates in compiled C, up to 512 images a pass; requantization in C */
+    COSIM_BACKENDS
+};
+extern const char *const cosim_backend_names[COSIM_BACKENDS];   /* "rtl", "gates", "bitslice" */
+
+/* What stands in a layer: a spec; of scdmr and the like the run-time settings are its parameters. */
+struct cosim_layer {
+    struct axm_spec mult;
+    bool weight_is_a;
+};
+
+struct cosim_opts {
+    enum cosim_backend backend;
+    struct array_config array;      /* of COSIM_RTL and COSIM_GATES: dimensions and dataflow; mult and
+        order are set */
+    size_t batch;                   /* images at once; 0: what suits the backend */
+    unsigned stall_percent;         /* of each stream of the array */
+    uint64_t seed;                  /* of the stalls */
+};
+
+struct cosim_layer_result {
+    uint64_t multiplications, cycles, stall_x, stall_w, stall_y;   /* cycles: of the array's clock */
+};
+
+struct cosim_mismatch {
+    bool found, accumulator;        /* else an output code */
+    size_t image;                   /* of the data set */
+    int layer;                      /* as in infer.h */
+    int channel, row, column;       /* of the layer's output */
+    size_t tile_n, tile_m;          /* job of the array: first column, first row of activations */
+    int32_t expected, actual;
+};
+
+struct cosim_result {
+    size_t images;                  /* compared in full */
+    struct cosim_layer_result *layer;   /* [infer_layers()], the caller's */
+    uint64_t values;                /* accumulators and codes compared */
+    struct cosim_mismatch mismatch;
+};
+
+/* Refuses what cannot run before anything does: scheme ace, operands of more than 8 bits, products that do
+ * not fit the array (AXM_USAGE, naming the node and the limit).  layer: one entry for all, or one per layer.
+ * Runs images first .. first + n - 1 on all threads.  AXM_MISMATCH if something differed (result->mismatch);
+ * AXM_STOPPED when interrupted: result->images says how many are done. */
+enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *layer, int n_layers,
+                          const struct cosim_opts *o, const struct images *im, size_t first, size_t n,
+                          struct cosim_result *out) AXM_MUST_CHECK;
+
+#endif
