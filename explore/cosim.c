@@ -8,9 +8,10 @@
 #include "base/progress.h"
 #include "gen/build.h"
 #include "sim/array.h"
+#include "sim/cycle.h"
 #include "sim/sliced.h"
 
-const char *const cosim_backend_names[COSIM_BACKENDS] = { "rtl", "gates", "bitslice" };
+const char *const cosim_backend_names[COSIM_BACKENDS] = { "rtl", "gates", "cycle", "bitslice" };
 
 /* A layer as a product of matrices, one per group: outputs n, inputs k of each, positions of an image. */
 struct geometry {
@@ -49,6 +50,12 @@ struct run {
     pthread_mutex_t lock;              /* of the result */
     struct cosim_result *out;
 };
+
+/* Images are lanes of compiled gates; else they stream through the Verilated array. */
+static bool in_lanes(const struct run *r)
+{
+    return r->o->backend == COSIM_BITSLICE || r->o->backend == COSIM_CYCLE;
+}
 
 static unsigned mode_of(const struct axm_spec *s)
 {
@@ -130,7 +137,7 @@ static enum axm_status set_up_layer(struct run *r, int i, const struct cosim_lay
         st = gemm_pack(l->gemm, weights_of(l, group), g->n, g->k, &l->weights[group]);
     if (!st && r->o->backend == COSIM_RTL)
         st = axm_lut_build(l->mul, &l->lut);
-    if (st || r->o->backend != COSIM_BITSLICE)
+    if (st || !in_lanes(r))
         return st;
     if ((st = sliced_open(m, spec->weight_is_a, l->mode, bitsim_best_level(), &l->sliced)))
         return st;
@@ -207,7 +214,7 @@ static void report(struct run *r, int layer, size_t image, size_t channel, size_
         *m = (struct cosim_mismatch){ .found = true, .accumulator = accumulator, .image = r->first + image,
             .layer = layer, .channel = (int)channel, .row = (int)(position / (size_t)g->out.w),
             .column = (int)(position % (size_t)g->out.w), .expected = expected, .actual = actual };
-        if (r->o->backend != COSIM_BITSLICE) {
+        if (!in_lanes(r)) {
             m->tile_n = channel % g->n / (size_t)c->cols * (size_t)c->cols;
             m->tile_m = c->dataflow == ARRAY_WS ? row / depth * depth : 0;
         }
@@ -309,7 +316,7 @@ static void count(struct run *r, const struct work *w, const struct array_counte
     pthread_mutex_lock(&r->lock);
     struct cosim_layer_result *l = &r->out->layer[w->layer];
     l->multiplications += w->images * g->positions * g->groups * g->n * g->k;
-    l->cycles += c->cycles;
+    l->cycles += c->busy;
     l->stall_x += c->stall_x;
     l->stall_w += c->stall_w;
     l->stall_y += c->stall_y;
@@ -367,6 +374,7 @@ static enum axm_status on_gates(struct run *r, struct work *w)
     int32_t *acc = aligned_alloc(64, g->n * g->positions * lanes * sizeof *acc);
     int32_t *y = malloc(g->n * w->stride * sizeof *y);
     uint8_t *padding = malloc(lanes);
+    uint64_t cycles = 0;
     enum axm_status st = planes && acc && y && padding ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
     if (!st) {
         memset(padding, g->zero_x, lanes);
@@ -376,8 +384,17 @@ static enum axm_status on_gates(struct run *r, struct work *w)
     for (size_t group = 0; group < g->groups && !st; group++) {
         gather(g, w, group);
         expected_accumulators(l, w, group);
-        sliced_layer(l->sliced, planes, l->index + group * g->positions * g->k, g->positions, g->k,
-                     weights_of(l, group), g->n, acc);
+        const uint32_t *index = l->index + group * g->positions * g->k;
+        if (r->o->backend == COSIM_CYCLE) {
+            const struct cycle_gemm job = { .mult = l->sliced, .planes = planes, .index = index,
+                .m = g->positions, .k = g->k, .n = g->n, .w = weights_of(l, group),
+                .zero_product = l->zero_product, .acc = acc };
+            struct array_config c = r->o->array;
+            c.mult = l->spec.mult;
+            st = cycle_gemm(&c, &job, &cycles);
+        } else {
+            sliced_layer(l->sliced, planes, index, g->positions, g->k, weights_of(l, group), g->n, acc);
+        }
         for (size_t o = 0; o < g->n; o++) {
             size_t channel = group * g->n + o;
             int32_t zero = g->node->weight_zero ? g->node->weight_zero[channel] : 0;
@@ -390,13 +407,16 @@ static enum axm_status on_gates(struct run *r, struct work *w)
                     y[o * w->stride + at] = sum;
                 }
         }
-        st = compare(r, w, group, y, NULL);
+        if (!st)
+            st = compare(r, w, group, y, NULL);
     }
     free(planes);
     free(acc);
     free(y);
     free(padding);
-    count(r, w, &(struct array_counters){ 0 }, 2 * w->images * g->positions * g->n * g->groups);
+    /* Each lane is an array of its own: the cycles are those of every image. */
+    count(r, w, &(struct array_counters){ .busy = cycles * w->images }, 2 * w->images * g->positions * g->n
+          * g->groups);
     return st;
 }
 
@@ -423,7 +443,7 @@ static enum axm_status layer_batch(struct run *r, int layer, size_t image, size_
         st = infer_dump(r->infer, infer_layer_node(r->q, layer), r->im, r->first + image, images, expected,
                         NULL);
     if (!st)
-        st = r->o->backend == COSIM_BITSLICE ? on_gates(r, &w) : on_array(r, &w, worker);
+        st = in_lanes(r) ? on_gates(r, &w) : on_array(r, &w, worker);
     free(x);
     free(expected);
     free(w.xk);
@@ -474,7 +494,7 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
     struct run r = { .q = q, .o = o, .im = im, .first = first, .n = n, .n_layers = infer_layers(q), .out =
         out,
         .lock = PTHREAD_MUTEX_INITIALIZER, .workers = pool_threads() };
-    bool arrays = o->backend != COSIM_BITSLICE;
+    bool arrays = !in_lanes(&r);
     if (q->scheme == QUANT_ACE)
         return fail(AXM_USAGE, "%s: scheme ace rescales activations in floating point, the hardware does not",
                     q->name);

@@ -15,10 +15,11 @@ enum cosim_backend {
     COSIM_RTL,        /* the Verilated array, one table for all cells: control, skew, requantizer as they
         are */
     COSIM_GATES,      /* the same with the multiplier's gates in every cell */
+    COSIM_CYCLE,      /* the array cycle by cycle on gates in compiled C, weight-stationary; codes as below */
     COSIM_BITSLICE,   /* the multiplier's gates in compiled C, up to 512 images a pass; requantization in C */
     COSIM_BACKENDS
 };
-extern const char *const cosim_backend_names[COSIM_BACKENDS];   /* "rtl", "gates", "bitslice" */
+extern const char *const cosim_backend_names[COSIM_BACKENDS];   /* "rtl", "gates", "cycle", "bitslice" */
 
 /* What stands in a layer: a spec; of scdmr and the like the run-time settings are its parameters. */
 struct cosim_layer {
@@ -36,7 +37,7 @@ struct cosim_opts {
 };
 
 struct cosim_layer_result {
-    uint64_t multiplications, cycles, stall_x, stall_w, stall_y;   /* cycles: of the array's clock */
+    uint64_t multiplications, cycles, stall_x, stall_w, stall_y;   /* cycles: the array was busy */
 };
 
 struct cosim_mismatch {

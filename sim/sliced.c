@@ -14,6 +14,9 @@ struct sliced {
     int lanes, x_bits;
     void (*pack)(const uint8_t *, size_t, size_t, size_t, uint64_t *);
     void (*layer)(const void *, const uint32_t *, size_t, size_t, const uint8_t *, size_t, int32_t *);
+    void (*cell)(const void *, unsigned, const void *, void *);
+    void (*add)(void *, const void *);
+    void (*unpack)(const void *, int32_t *);
 };
 
 static int run_time_bits(const struct axm_spec *s)
@@ -73,7 +76,10 @@ enum axm_status sliced_open(const struct axm_spec *mult, bool weight_is_a, unsig
     if (!st) {
         *(void **)&s->pack = dlsym(s->library, "axm_sliced_pack");
         *(void **)&s->layer = dlsym(s->library, "axm_sliced_layer");
-        if (!s->pack || !s->layer)
+        *(void **)&s->cell = dlsym(s->library, "axm_sliced_cell");
+        *(void **)&s->add = dlsym(s->library, "axm_sliced_add");
+        *(void **)&s->unpack = dlsym(s->library, "axm_sliced_unpack");
+        if (!s->pack || !s->layer || !s->cell || !s->add || !s->unpack)
             st = fail(AXM_ENV, "%s: its compiled gates cannot be used; delete them from the cache", name);
     }
     if (st) {
@@ -117,4 +123,24 @@ void sliced_layer(const struct sliced *s, const uint64_t *planes, const uint32_t
                   const uint8_t *w, size_t n, int32_t *acc)
 {
     s->layer(planes, index, positions, k, w, n, acc);
+}
+
+size_t sliced_sum_words(const struct sliced *s)
+{
+    return 32 * (size_t)s->lanes / 64;
+}
+
+void sliced_cell(const struct sliced *s, const uint64_t *x, unsigned w, const uint64_t *in, uint64_t *out)
+{
+    s->cell(x, w, in, out);
+}
+
+void sliced_add(const struct sliced *s, uint64_t *sum, const uint64_t *term)
+{
+    s->add(sum, term);
+}
+
+void sliced_unpack(const struct sliced *s, const uint64_t *sum, int32_t *lane)
+{
+    s->unpack(sum, lane);
 }

@@ -34,4 +34,12 @@ void sliced_layer(const struct sliced *s, const uint64_t *planes, const uint32_t
                   size_t k,
                   const uint8_t *w, size_t n, int32_t *acc);
 
+/* The pieces, for simulations of a cell at a time (sim/cycle.h).  Sums are sliced_sum_words() words: 32
+ * planes. */
+size_t sliced_sum_words(const struct sliced *s);
+/* out = in + f(x, w); in NULL: zero.  out may not be in. */
+void sliced_cell(const struct sliced *s, const uint64_t *x, unsigned w, const uint64_t *in, uint64_t *out);
+void sliced_add(const struct sliced *s, uint64_t *sum, const uint64_t *term);
+void sliced_unpack(const struct sliced *s, const uint64_t *sum, int32_t *lane);   /* [lanes] */
+
 #endif

@@ -38,9 +38,9 @@ static inline void add(W *acc, int acc_bits, const W *term, int term_bits, int i
     }
 }
 
-static inline void multiply_add(const W *x, unsigned w, W *acc)
+static inline void multiply(const W *x, unsigned w, W *product)
 {
-    W in[X_BITS + W_BITS + MODE_BITS + 1], product[P_BITS];
+    W in[X_BITS + W_BITS + MODE_BITS + 1];
     for (int i = 0; i < X_BITS; i++)
         in[X_FIRST ? i : W_BITS + i] = x[i];
     for (int i = 0; i < W_BITS; i++)
@@ -48,7 +48,6 @@ static inline void multiply_add(const W *x, unsigned w, W *acc)
     for (int i = 0; i < MODE_BITS; i++)
         in[X_BITS + W_BITS + i] = all((unsigned)MODE >> i & 1);
     NETLIST(in, product);
-    add(acc, NARROW, product, P_BITS, SIGNED);
 }
 
 /* Planes to integers. */
@@ -94,12 +93,44 @@ void axm_sliced_layer(const W *planes, const uint32_t *index, size_t positions, 
             for (size_t first = 0; first < k; first += CHUNK) {
                 W narrow[NARROW] = { { 0 } };
                 size_t end = k - first < CHUNK ? k : first + CHUNK;
-                for (size_t j = first; j < end; j++)
-                    multiply_add(planes + (size_t)index[p * k + j] * X_BITS, w[o * k + j], narrow);
+                for (size_t j = first; j < end; j++) {
+                    W product[P_BITS];
+                    multiply(planes + (size_t)index[p * k + j] * X_BITS, w[o * k + j], product);
+                    add(narrow, NARROW, product, P_BITS, SIGNED);
+                }
                 add(wide, WIDE, narrow, NARROW, SIGNED);
             }
             unpack(wide, acc + (o * positions + p) * LANES);
         }
+}
+
+/* What a cell of a systolic array does in a cycle: out = in + product, WIDE planes each.  in: NULL is
+ * zero. */
+__attribute__((visibility("default")))
+void axm_sliced_cell(const W *x, unsigned w, const W *in, W *out)
+{
+    W product[P_BITS];
+    multiply(x, w, product);
+    if (in)
+        for (int i = 0; i < WIDE; i++)
+            out[i] = in[i];
+    else
+        for (int i = 0; i < WIDE; i++)
+            out[i] = (W){ 0 };
+    add(out, WIDE, product, P_BITS, SIGNED);
+}
+
+/* acc += term, WIDE planes each. */
+__attribute__((visibility("default")))
+void axm_sliced_add(W *acc, const W *term)
+{
+    add(acc, WIDE, term, WIDE, 0);
+}
+
+__attribute__((visibility("default")))
+void axm_sliced_unpack(const W *planes, int32_t *out)
+{
+    unpack(planes, out);
 }
 
 __attribute__((visibility("default")))

@@ -84,6 +84,12 @@ TEST(test_cosim__random_graphs_on_gates)
     check_graphs(&o, 100, getenv("AXM_FULL") ? 120 : 12, 9);
 }
 
+TEST(test_cosim__random_graphs_cycle_by_cycle)
+{
+    struct cosim_opts o = opts_of(COSIM_CYCLE, ARRAY_WS, 4, 4);
+    check_graphs(&o, 200, getenv("AXM_FULL") ? 120 : 8, 5);
+}
+
 TEST(test_cosim__random_graphs_on_the_arrays)
 {
     need_verilator();

@@ -1,0 +1,190 @@
+#include "sim/cycle.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIFO_ROWS = 4, REQUANTIZER_STAGES = 4 };
+
+/* An activation on its way through a row of cells: what the pipeline registers hold. */
+struct beat {
+    bool valid, next;
+    uint32_t m;             /* row of activations */
+    uint32_t tile;          /* pass, from 0 */
+};
+
+struct machine {
+    const struct array_config *c;
+    const struct cycle_gemm *g;
+    size_t sum_words, x_words, k_tiles;
+    /* x_i at a cell is what went in so many cycles ago: the skew and cell registers as one history. */
+    struct beat *history;   /* [latency + 1], index 0 the newest: x_q in array_ws.v */
+    int latency;
+    uint8_t *shadow, *weight;           /* [rows][cols] */
+    uint64_t *psum[2];                  /* [rows][cols] sums: registers now and after the edge */
+    uint64_t *bank;                     /* [acc_depth][cols] */
+    const uint64_t *zero;               /* planes of activation 0 */
+};
+
+/* One job: columns n_0.., rows m_0.. of m_count. */
+struct job {
+    size_t n_0, m_0, m_count, cols;
+};
+
+static void *aligned(size_t bytes)
+{
+    void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (p)
+        memset(p, 0, bytes);
+    return p;
+}
+
+static const uint64_t *activation(const struct machine *s, const struct job *j, const struct beat *b,
+                                  size_t row)
+{
+    size_t k = b->tile * (size_t)s->c->rows + row;
+    return k < s->g->k ? s->g->planes + s->g->index[(j->m_0 + b->m) * s->g->k + k] * s->x_words : s->zero;
+}
+
+/* All cells, one clock edge: cell (r, c) meets the beat that entered 1 + r + c edges ago. */
+static void clock_cells(struct machine *s, const struct job *j)
+{
+    int rows = s->c->rows, cols = s->c->cols;
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < (int)j->cols; c++) {
+            const struct beat *b = &s->history[r + c];
+            size_t cell = (size_t)r * cols + c;
+            if (!b->valid)
+                continue;
+            if (b->next)
+                s->weight[cell] = s->shadow[cell];
+            sliced_cell(s->g->mult, activation(s, j, b, (size_t)r), s->weight[cell],
+                        r ? s->psum[0] + (cell - cols) * s->sum_words : NULL, s->psum[1] + cell *
+                            s->sum_words);
+        }
+    uint64_t *now = s->psum[1];
+    s->psum[1] = s->psum[0];
+    s->psum[0] = now;
+}
+
+/* The bottom sums of column c for the beat that its de-skew brings out together with the others now are
+ * the ones
+ * the cell made cols - 1 - c edges before: they are taken when they appear, and counted when they are due. */
+static void take_sum(struct machine *s, const struct job *j, int c, const struct beat *b)
+{
+    const uint64_t *sum = s->psum[0] + ((size_t)(s->c->rows - 1) * s->c->cols + c) * s->sum_words;
+    uint64_t *to = s->bank + ((size_t)b->m * s->c->cols + c) * s->sum_words;
+    if (b->tile == 0)
+        memcpy(to, sum, s->sum_words * sizeof *to);
+    else
+        sliced_add(s->g->mult, to, sum);
+    if (b->tile + 1 == s->k_tiles)
+        sliced_unpack(s->g->mult, to, s->g->acc + ((j->n_0 + c) * s->g->m + j->m_0 + b->m) *
+                                                   (size_t)sliced_lanes(s->g->mult));
+}
+
+static void load_shadow(struct machine *s, const struct job *j, size_t tile, int row)
+{
+    size_t k = tile * (size_t)s->c->rows + row;
+    for (size_t c = 0; c < j->cols; c++)
+        s->shadow[(size_t)row * s->c->cols + c] = k < s->g->k ? s->g->w[(j->n_0 + c) * s->g->k + k] : 0;
+}
+
+static uint64_t run_job(struct machine *s, const struct job *j)
+{
+    const int rows = s->c->rows, cols = s->c->cols, beats = cols / s->c->lanes;
+    int w_row = 0, fifo = 0, serial = 0, row_sum = array_row_sum(s->c);
+    size_t w_tile = 0, x_tile = 0, m = 0;
+    bool shadow_full = false, in_flight = true, stage[REQUANTIZER_STAGES] = { false };
+    long age = 1L << 30;
+    uint64_t cycles = 0;
+    memset(s->history, 0, (size_t)(s->latency + 1) * sizeof *s->history);
+    while (w_tile < s->k_tiles || x_tile < s->k_tiles || in_flight) {
+        bool en = fifo < FIFO_ROWS;
+        bool w_beat = w_tile < s->k_tiles && !shadow_full && age > cols + row_sum + w_row;
+        bool x_beat = x_tile < s->k_tiles && en && (m || shadow_full);
+        bool next = x_beat && !m;
+        struct beat entering = { x_beat, next, (uint32_t)m, (uint32_t)x_tile };
+        const struct beat *out = &s->history[s->latency - 1];
+        bool push = en && out->valid && out->tile + 1 == s->k_tiles;
+        bool head = fifo > 0, pop = head && serial == beats - 1;
+
+        /* The clock edge. */
+        if (en) {
+            clock_cells(s, j);
+            for (int c = 0; c < (int)j->cols; c++)
+                if (s->history[rows - 1 + c].valid)
+                    take_sum(s, j, c, &s->history[rows - 1 + c]);
+            memmove(s->history + 1, s->history, (size_t)s->latency * sizeof *s->history);
+            s->history[0] = entering;
+        }
+        for (int i = REQUANTIZER_STAGES - 1; i > 0; i--)
+            stage[i] = stage[i - 1];
+        stage[0] = head;
+        if (head)
+            serial = serial == beats - 1 ? 0 : serial + 1;
+        fifo += push - pop;
+        age = next ? 0 : age + en;
+        if (w_beat) {
+            load_shadow(s, j, w_tile, w_row);
+            if (++w_row == rows) {
+                w_row = 0;
+                w_tile++;
+                shadow_full = true;
+            }
+        }
+        if (next)
+            shadow_full = false;
+        if (x_beat && ++m == j->m_count) {
+            m = 0;
+            x_tile++;
+        }
+        in_flight = fifo > 0;
+        for (int i = 0; i < s->latency; i++)
+            in_flight |= s->history[i].valid;
+        for (int i = 0; i < REQUANTIZER_STAGES; i++)
+            in_flight |= stage[i];
+        cycles++;
+    }
+    return cycles;
+}
+
+enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g, uint64_t *busy)
+{
+    if (c->dataflow != ARRAY_WS)
+        return fail(AXM_USAGE, "array: only the weight-stationary one is simulated cycle by cycle on gates");
+    struct machine s = { .c = c, .g = g, .sum_words = sliced_sum_words(g->mult), .x_words =
+        sliced_words(g->mult),
+        .k_tiles = (g->k + c->rows - 1) / c->rows, .latency = c->rows + c->cols + array_row_sum(c) };
+    size_t cells = (size_t)c->rows * c->cols, sum = s.sum_words * sizeof(uint64_t);
+    size_t depth = g->m < (size_t)c->acc_depth ? g->m : (size_t)c->acc_depth;
+    uint64_t *zero = aligned(s.x_words * sizeof *zero);
+    s.zero = zero;
+    s.history = calloc((size_t)s.latency + 1, sizeof *s.history);
+    s.shadow = calloc(cells, 1);
+    s.weight = calloc(cells, 1);
+    s.psum[0] = aligned(cells * sum);
+    s.psum[1] = aligned(cells * sum);
+    s.bank = aligned(depth * (size_t)c->cols * sum);
+    enum axm_status st = AXM_OK;
+    if (!zero || !s.history || !s.shadow || !s.weight || !s.psum[0] || !s.psum[1] || !s.bank)
+        st = fail(AXM_ENV, "array: out of memory");
+    for (size_t n = 0; n < g->n && !st; n += (size_t)c->cols)
+        for (size_t m = 0; m < g->m; m += (size_t)c->acc_depth) {
+            struct job j = { n, m, g->m - m, g->n - n };
+            j.m_count = j.m_count < depth ? j.m_count : depth;
+            j.cols = j.cols < (size_t)c->cols ? j.cols : (size_t)c->cols;
+            *busy += run_job(&s, &j);
+        }
+    size_t surplus = s.k_tiles * (size_t)c->rows - g->k, values = g->n * g->m * (size_t)sliced_lanes(g->mult);
+    for (size_t i = 0; i < values && surplus && g->zero_product && !st; i++)
+        g->acc[i] -= (int32_t)surplus * g->zero_product;
+    free(zero);
+    free(s.history);
+    free(s.shadow);
+    free(s.weight);
+    free(s.psum[0]);
+    free(s.psum[1]);
+    free(s.bank);
+    return st;
+}

@@ -1,0 +1,29 @@
+/* The weight-stationary array, cycle by cycle, on the gates of its multiplier, many images at once.
+ *
+ * What rtl/ctrl_ws.v, array_ws.v, acc_bank.v and out_stage.v do in each clock cycle when no stream ever
+ * stalls from
+ * outside, with the cells' sums as bit planes: lane i is image i, so a cycle here is a cycle of the array for
+ * each of them.  The number of busy cycles is that of the Verilated array (tests/test_cycle.c). */
+#ifndef AXM_SIM_CYCLE_H
+#define AXM_SIM_CYCLE_H
+
+#include "gen/array.h"
+#include "sim/sliced.h"
+
+struct cycle_gemm {
+    const struct sliced *mult;
+    const uint64_t *planes;     /* sliced_pack() */
+    const uint32_t *index;      /* [m][k] */
+    size_t m, k, n;             /* rows of activations of an image, inputs, columns */
+    const uint8_t *w;           /* [n][k] */
+    int32_t zero_product;       /* f(0, 0): what rows beyond k add, taken off again */
+    int32_t *acc;               /* [n][m][lanes], 64-byte aligned: as sliced_layer() gives them */
+};
+
+/* c: dimensions; its multiplier is not looked at.  busy: added to, cycles of the array.  AXM_USAGE for
+ * another
+ * dataflow. */
+enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g, uint64_t *busy)
+    AXM_MUST_CHECK;
+
+#endif
