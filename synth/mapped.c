@@ -22,6 +22,7 @@ struct reader {
     struct mapped_cell *cell;      /* in file order, then topological */
     struct mapped_port *port;
     double *load;
+    double nets_max;               /* Yosys numbers nets without gaps: none is beyond the text's length */
 };
 
 static enum axm_status no_memory(const struct reader *r)
@@ -32,7 +33,7 @@ static enum axm_status no_memory(const struct reader *r)
 /* A bit of the JSON: a net number (Yosys begins at 2) or a constant. */
 static bool read_bit(struct reader *r, const cJSON *bit, uint32_t *net)
 {
-    if (cJSON_IsNumber(bit) && bit->valuedouble >= 2 && bit->valuedouble < 1e8)
+    if (cJSON_IsNumber(bit) && bit->valuedouble >= 2 && bit->valuedouble < r->nets_max)
         *net = (uint32_t)bit->valuedouble;
     else if (cJSON_IsString(bit) && (!strcmp(bit->valuestring, "0") || !strcmp(bit->valuestring, "x")))
         *net = 0;   /* an undefined bit may be anything: take 0 */
@@ -48,6 +49,8 @@ static bool read_bit(struct reader *r, const cJSON *bit, uint32_t *net)
 static enum axm_status read_ports(struct reader *r, const cJSON *ports)
 {
     const cJSON *p, *bit;
+    if (!cJSON_IsObject(ports))
+        return fail(AXM_USAGE, "%s: the module has no object of ports", r->name);
     r->port = arena_alloc(r->arena, sizeof *r->port * (size_t)(cJSON_GetArraySize(ports) + 1));
     if (!r->port)
         return no_memory(r);
@@ -74,6 +77,7 @@ static enum axm_status read_cell(struct reader *r, const cJSON *j, struct mapped
 {
     const char *type = cJSON_GetStringValue(cJSON_GetObjectItem(j, "type"));
     const cJSON *connection;
+    const cJSON *connections = cJSON_GetObjectItem(j, "connections");
     unsigned connected = 0;
     c->lib = type ? liberty_find(r->lib, type) : NULL;
     if (!c->lib)
@@ -82,15 +86,17 @@ static enum axm_status read_cell(struct reader *r, const cJSON *j, struct mapped
     if (!c->lib->usable)
         return fail(AXM_USAGE, "%s: cell %s is a %s, which is not a combinational gate of up to %d inputs",
                     r->name, j->string, type, LIB_INPUTS_MAX);
+    if (!cJSON_IsObject(connections))
+        return fail(AXM_USAGE, "%s: cell %s (%s) has no object of connections", r->name, j->string, type);
     for (int i = 0; i < LIB_OUTPUTS_MAX; i++)
         c->out[i] = UINT32_MAX;
-    cJSON_ArrayForEach(connection, cJSON_GetObjectItem(j, "connections")) {
+    cJSON_ArrayForEach(connection, connections) {
         bool is_output;
         uint32_t net;
-        int pin = lib_cell_pin(c->lib, connection->string, &is_output);
-        if (cJSON_GetArraySize(connection) == 0)
+        int pin = lib_cell_pin(c->lib, connection->string, &is_output), bits = cJSON_GetArraySize(connection);
+        if (bits == 0)
             continue;   /* an output left open */
-        if (pin < 0 || !read_bit(r, cJSON_GetArrayItem(connection, 0), &net))
+        if (pin < 0 || bits > 1 || !read_bit(r, cJSON_GetArrayItem(connection, 0), &net))
             return fail(AXM_USAGE, "%s: cell %s: pin %s cannot be used", r->name, j->string,
                         connection->string);
         if (is_output) {
@@ -108,6 +114,8 @@ static enum axm_status read_cell(struct reader *r, const cJSON *j, struct mapped
 static enum axm_status read_cells(struct reader *r, const cJSON *cells)
 {
     const cJSON *j;
+    if (!cJSON_IsObject(cells))
+        return fail(AXM_USAGE, "%s: the module has no object of cells", r->name);
     r->cell = arena_alloc(r->arena, sizeof *r->cell * (size_t)(cJSON_GetArraySize(cells) + 1));
     if (!r->cell)
         return no_memory(r);
@@ -128,7 +136,17 @@ static enum axm_status read_cells(struct reader *r, const cJSON *cells)
     return AXM_OK;
 }
 
-/* Kahn's order; ties by file order, so it depends on the file only. */
+static enum axm_status two_drivers(const struct reader *r, uint32_t net)
+{
+    return fail(AXM_USAGE, "%s: net %u has two drivers", r->name, net);
+}
+
+static enum axm_status no_driver(const struct reader *r, uint32_t net)
+{
+    return fail(AXM_USAGE, "%s: net %u has no driver", r->name, net);
+}
+
+/* Drivers before what they drive; else as in the file, so it depends on the file only. */
 static enum axm_status sort_cells(struct reader *r)
 {
     int n = r->m->n_cells, done = 0;
@@ -143,13 +161,16 @@ static enum axm_status sort_cells(struct reader *r)
         driver[i] = -1;
     known[0] = known[1] = true;
     for (int i = 0; i < r->m->n_ports; i++)
-        for (int b = 0; b < r->port[i].width && !r->port[i].is_output; b++)
+        for (int b = 0; b < r->port[i].width && !r->port[i].is_output; b++) {
+            if (known[r->port[i].net[b]])
+                return two_drivers(r, r->port[i].net[b]);
             known[r->port[i].net[b]] = true;
+        }
     for (int i = 0; i < n; i++)
         for (int o = 0; o < r->cell[i].lib->n_out; o++) {
             uint32_t net = r->cell[i].out[o];
             if (known[net] || driver[net] >= 0)
-                return fail(AXM_USAGE, "%s: net %u has two drivers", r->name, net);
+                return two_drivers(r, net);
             driver[net] = i;
         }
     /* Depth-first from every cell; `placed` marks the cells on the stack. */
@@ -167,7 +188,7 @@ static enum axm_status sort_cells(struct reader *r)
                     continue;
                 need = driver[c->in[k]];
                 if (need < 0)
-                    return fail(AXM_USAGE, "%s: net %u has no driver", r->name, c->in[k]);
+                    return no_driver(r, c->in[k]);
             }
             if (need >= 0) {
                 if (placed[need])
@@ -182,6 +203,10 @@ static enum axm_status sort_cells(struct reader *r)
             top--;
         }
     }
+    for (int i = 0; i < r->m->n_ports; i++)
+        for (int b = 0; b < r->port[i].width; b++)
+            if (!known[r->port[i].net[b]])
+                return no_driver(r, r->port[i].net[b]);
     r->cell = sorted;
     return AXM_OK;
 }
@@ -312,7 +337,8 @@ enum axm_status mapped_read_json(const char *text, const char *name, const struc
         cJSON_Delete(root);
         return fail(AXM_ENV, "%s: out of memory", name);
     }
-    struct reader r = { .name = name, .lib = lib, .opts = o, .arena = &store->arena, .m = &store->m };
+    struct reader r = { .name = name, .lib = lib, .opts = o, .arena = &store->arena, .m = &store->m,
+                        .nets_max = (double)strlen(text) };
     enum axm_status st = read_module(&r, root);
     cJSON_Delete(root);
     store->m.lib = lib;

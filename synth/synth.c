@@ -191,7 +191,8 @@ static enum axm_status count_cells(const char *json, const char *top, struct syn
 {
     cJSON *root = cJSON_Parse(json);
     const cJSON *cells =
-        cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(root, "modules"), top), "cells");
+        cJSON_GetObjectItem(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItem(root, "modules"), top),
+                            "cells");
     const cJSON *c;
     enum axm_status st = AXM_OK;
     out->count = calloc((size_t)cJSON_GetArraySize(cells) + 1, sizeof *out->count);
