@@ -491,6 +491,21 @@ enum axm_status infer_dump(const struct infer *in, int node, const struct images
     return st == AXM_OK ? run_job(&j, 0, node) : st;
 }
 
+bool infer_memoised(const struct infer *in, int node)
+{
+    return in->memo[node] != NULL;
+}
+
+enum axm_status infer_dump_from(const struct infer *in, int node, const void *value, const double *scale,
+                                size_t n, int target, void *out, double *out_scale)
+{
+    struct job j = { .in = in, .n = n, .given = value, .given_scale = scale, .dump = out, .scale = out_scale };
+    if (in->q->scheme == QUANT_ACE && !scale)
+        return fail(AXM_USAGE, "%s: scheme ace needs the scales of the codes of %s", in->q->name,
+                    in->q->node[node].name);
+    return run_job(&j, node, target);
+}
+
 enum axm_status infer_run_from(const struct infer *in, int node, const void *value, const double *scale,
                                size_t n, int32_t *logits, uint16_t *label)
 {

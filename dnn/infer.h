@@ -57,6 +57,12 @@ static inline size_t infer_dump_bytes(const struct qnode *n)   /* of one image *
 enum axm_status infer_run_from(const struct infer *in, int node, const void *value, const double *scale,
                                size_t n, int32_t *logits, uint16_t *label) AXM_MUST_CHECK;
 
+/* The same as far as node target: infer_dump() with node's outputs given. */
+enum axm_status infer_dump_from(const struct infer *in, int node, const void *value, const double *scale,
+                                size_t n, int target, void *out, double *out_scale) AXM_MUST_CHECK;
+/* The node is looked up from the pixels, so that its outputs cost next to nothing. */
+bool infer_memoised(const struct infer *in, int node);
+
 /* Operand pairs (a, b patterns) of a layer as a weight-stationary array sees them: the multiplier at
  * (n, k) keeps weight w[n][k] and meets x[k][m] for m = 0, 1, ... (image by image, row by row).
  *
