@@ -95,6 +95,61 @@ static enum axm_status tabulate(const struct axm_mul *m, const struct gemm_opts 
     return AXM_OK;
 }
 
+static const char *const plan_names[] = {
+    [GEMM_BIT_LINEAR] = "bit-linear", [GEMM_RESIDUAL6] = "residual6", [GEMM_RESIDUAL7] = "residual7",
+    [GEMM_RESIDUAL8] = "residual8",   [GEMM_PLANES6] = "planes6",     [GEMM_PLANES7] = "planes7",
+    [GEMM_PLANES8] = "planes8",       [GEMM_ROWS] = "rows",           [GEMM_TILED] = "tiled",
+    [GEMM_WIDE] = "wide",
+};
+
+const char *gemm_plan_name(enum gemm_plan_kind kind)
+{
+    return plan_names[kind];
+}
+
+static void describe(struct gemm *g)
+{
+    const struct gemm_form *f = &g->f;
+    int len = snprintf(g->text, sizeof g->text, "%s, %s", plan_names[g->kind], level_names[g->level]);
+    char *at = g->text + len;
+    size_t left = sizeof g->text - (size_t)len;
+    const char *s = f->n_terms == 1 ? "" : "es", *planes = f->n_planes == 1 ? "plane" : "planes";
+    if (g->kind == GEMM_TILED || g->kind == GEMM_ROWS)
+        return;
+    if (f->n_terms && f->n_planes)
+        snprintf(at, left, ": %d VNNI pass%s and %d %s", f->n_terms, s, f->n_planes, planes);
+    else if (f->n_planes)
+        snprintf(at, left, ": %d %s", f->n_planes, planes);
+    else
+        snprintf(at, left, ": %d VNNI pass%s", f->n_terms, s);
+}
+
+/* Planes by x, all w in a row. */
+static enum axm_status transpose_planes(struct gemm *g, const char *name)
+{
+    const struct gemm_form *f = &g->f;
+    size_t planes = (size_t)f->n_planes, entries = (size_t)1 << f->class_bits;
+    g->by_x = gemm_alloc(256 * planes * 256);
+    if (!g->by_x)
+        return fail(AXM_ENV, "%s: out of memory for its planes", name);
+    for (size_t x = 0; x < 256; x++)
+        for (size_t p = 0; p < planes; p++)
+            for (size_t w = 0; w < (size_t)g->t.w_count; w++)
+                g->by_x[(x * planes + p) * 256 + w] =
+                    f->plane[(w * planes + p) * entries + (f->class_of.table[x] & (entries - 1))];
+    return AXM_OK;
+}
+
+static const struct gemm_kernel *kernel(const struct gemm *g)
+{
+#ifdef __x86_64__
+    if (g->level == GEMM_VBMI && g->kind <= GEMM_PLANES8)
+        return &gemm_kernel_vbmi;
+#endif
+    (void)g;
+    return NULL;
+}
+
 enum axm_status gemm_open(const struct axm_mul *m, const struct gemm_opts *o, struct gemm **out)
 {
     struct gemm *g = calloc(1, sizeof *g);
@@ -104,14 +159,15 @@ enum axm_status gemm_open(const struct axm_mul *m, const struct gemm_opts *o, st
     enum axm_status st = tabulate(m, o, &g->t);
     if (st == AXM_OK && g->level > level_of_machine())
         st = fail(AXM_USAGE, "this machine has no %s", gemm_level_name(g->level));
-    if (st == AXM_OK && o->plan >= 0 && o->plan != GEMM_TILED)
-        st = fail(AXM_USAGE, "%s: that plan is not exact for its table", axm_mul_name(m));
+    if (st == AXM_OK)
+        st = gemm_choose(&g->t, axm_mul_name(m), g->level, o->plan, &g->kind, &g->f);
+    if (st == AXM_OK && g->f.n_planes)
+        st = transpose_planes(g, axm_mul_name(m));
     if (st != AXM_OK) {
         gemm_close(g);
         return st;
     }
-    g->kind = GEMM_TILED;
-    snprintf(g->text, sizeof g->text, "tiled, portable: scalar look-ups");
+    describe(g);
     *out = g;
     return AXM_OK;
 }
@@ -121,6 +177,8 @@ void gemm_close(struct gemm *g)
     if (!g)
         return;
     free(g->t.value);
+    free(g->by_x);
+    gemm_form_release(&g->f);
     free(g);
 }
 
@@ -162,16 +220,28 @@ enum axm_status gemm_pack(const struct gemm *g, const uint8_t *w, size_t n, size
     if (st != AXM_OK)
         return st;
     struct gemm_weights *p = calloc(1, sizeof *p);
-    uint8_t *copy = gemm_alloc(n * k);
-    if (!p || !copy) {
-        free(p);
-        free(copy);
+    if (!p)
         return fail(AXM_ENV, "out of memory for %zu x %zu weights", n, k);
+    *p = (struct gemm_weights){ .g = g, .n = n, .k = k, .w = gemm_alloc(n * k),
+                                .base = gemm_alloc(n * sizeof *p->base) };
+    if (!p->w || !p->base)
+        st = fail(AXM_ENV, "out of memory for %zu x %zu weights", n, k);
+    if (st == AXM_OK) {
+        memcpy(p->w, w, n * k);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t sum = 0;
+            for (size_t j = 0; j < k; j++)
+                sum += (uint32_t)g->f.constant[w[i * k + j]];
+            p->base[i] = (int32_t)sum;
+        }
+        if (kernel(g))
+            st = kernel(g)->pack(p);
     }
-    memcpy(copy, w, n * k);
-    *p = (struct gemm_weights){ .g = g, .n = n, .k = k, .w = copy };
-    *out = p;
-    return AXM_OK;
+    if (st == AXM_OK)
+        *out = p;
+    else
+        gemm_weights_free(p);
+    return st;
 }
 
 void gemm_weights_free(struct gemm_weights *w)
@@ -179,21 +249,24 @@ void gemm_weights_free(struct gemm_weights *w)
     if (!w)
         return;
     free(w->w);
+    free(w->base);
+    free(w->dot);
+    free(w->index);
     free(w);
 }
 
 size_t gemm_scratch(const struct gemm_weights *w, size_t m)
 {
-    (void)w;
-    (void)m;
-    return GEMM_ALIGN;
+    return kernel(w->g) ? kernel(w->g)->scratch(w, m) : 0;
 }
 
 void gemm_run(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m, int32_t *acc,
               size_t acc_stride, void *scratch)
 {
-    (void)scratch;
-    gemm_run_tiled(w, x, x_stride, m, acc, acc_stride);
+    if (kernel(w->g))
+        kernel(w->g)->run(w, x, x_stride, m, acc, acc_stride, scratch);
+    else
+        gemm_run_tiled(w, x, x_stride, m, acc, acc_stride);
 }
 
 /* --- the definition ------------------------------------------------------------------ */

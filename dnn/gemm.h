@@ -20,11 +20,13 @@ const char *gemm_level_name(enum gemm_level level);
 
 enum gemm_plan_kind {
     GEMM_BIT_LINEAR,    /* sum of few terms (x & mask) * v(w), or rank 1: VNNI passes */
-    GEMM_RESIDUAL6,     /* x * w and an 8-bit residual plane of the low 6 bits of x; likewise 7 and all 8 */
+    GEMM_RESIDUAL6,     /* x * w and 8-bit planes of the rest (mostly one) that tell at most 2^6 x apart, as
+                         * where it depends on the low 6 bits; likewise 2^7 and all 2^8 */
     GEMM_RESIDUAL7,
     GEMM_RESIDUAL8,
-    GEMM_PLANES7,       /* two 8-bit planes of the table, x < 128 */
-    GEMM_PLANES8,       /* two or more 8-bit planes, all x */
+    GEMM_PLANES6,       /* two or more 8-bit planes of the table; 2^6 different x at most */
+    GEMM_PLANES7,       /* 2^7, as where x < 128 */
+    GEMM_PLANES8,       /* all x */
     GEMM_ROWS,          /* product rows, AVX2 */
     GEMM_TILED,         /* tiled scalar */
     GEMM_WIDE,          /* operands of more than 8 bits: the family's vector code */
@@ -46,6 +48,7 @@ enum axm_status gemm_open(const struct axm_mul *m, const struct gemm_opts *o, st
                           AXM_MUST_CHECK;
 void gemm_close(struct gemm *g);
 enum gemm_plan_kind gemm_plan(const struct gemm *g);
+const char *gemm_plan_name(enum gemm_plan_kind kind);   /* "residual6" */
 /* "residual6, vbmi: 1 VNNI pass and 1 plane"; lives with g. */
 const char *gemm_describe(const struct gemm *g);
 

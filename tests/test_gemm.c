@@ -89,6 +89,124 @@ TEST(test_gemm__families_equal_the_definition)
     }
 }
 
+/* A table of random entries and one of a kind; the product's bits hold them. */
+static struct axm_mul *table(struct rng *r, int kind, bool is_signed)
+{
+    enum { RANDOM, LOWEST, HIGHEST, EXTREMES, BIT_LINEAR, RANK_1, LOW_BITS, NEAR_EXACT, ALTERNATING };
+    static int32_t value[65536], e[65536];
+    int32_t low = is_signed ? -32768 : 0, high = is_signed ? 32767 : 65535, u[256], v[256];
+    struct axm_lut l = { .width_a = 8, .width_b = 8, .is_signed = is_signed, .value = value };
+    struct axm_mul *m;
+    for (int i = 0; i < 256; i++) {
+        u[i] = (int32_t)rng_below(r, 200) - 100 * is_signed;
+        v[i] = (int32_t)rng_below(r, 200) - 100 * is_signed;
+    }
+    for (int i = 0; i < 65536; i++)
+        e[i] = (int32_t)rng_below(r, 256);
+    for (int a = 0; a < 256; a++)
+        for (int b = 0; b < 256; b++) {
+            int32_t *p = &value[a << 8 | b], x = is_signed ? (int8_t)a : a, y = is_signed ? (int8_t)b : b;
+            switch (kind) {
+            case RANDOM: *p = low + (int32_t)rng_below(r, 65536); break;
+            case LOWEST: *p = low; break;
+            case HIGHEST: *p = high; break;
+            case EXTREMES: *p = rng_below(r, 2) ? low : high; break;
+            case BIT_LINEAR:
+                *p = v[b] / 2;
+                for (int i = 0; i < 8; i++)
+                    *p += (a >> i & 1) * v[(b * 7 + i) & 255] * (1 << (i & 3));
+                break;
+            case RANK_1: *p = u[a] * v[b]; break;
+            case LOW_BITS: *p = x * y + e[(a & 15) << 4 | (b & 15)]; break;
+            case NEAR_EXACT: *p = x * y + e[a << 8 | b]; break;
+            default: *p = (a ^ b) & 1 ? low : high; break;
+            }
+            *p = *p < low ? low : *p > high ? high : *p;
+        }
+    assert_int_equal(axm_mul_open_lut("table", &l, &m), AXM_OK);
+    return m;
+}
+enum { TABLES = 9 };
+
+TEST(test_gemm__tables_of_every_kind_equal_the_definition)
+{
+    struct rng r;
+    rng_init(&r, 2, 0);
+    for (int kind = 0; kind < TABLES; kind++)
+        for (int is_signed = 0; is_signed < 2; is_signed++) {
+            struct axm_mul *m = table(&r, kind, is_signed);
+            check_all(m, &r, 150, 3);
+            axm_mul_close(m);
+        }
+}
+
+/* Each plan by name wherever it exists, whether it is the cheapest or not. */
+TEST(test_gemm__every_plan_equals_the_definition)
+{
+    struct rng r;
+    int found[GEMM_WIDE] = { 0 };
+    rng_init(&r, 3, 0);
+    for (int kind = 0; kind < TABLES; kind++)
+        for (int plan = 0; plan < GEMM_WIDE; plan++) {
+            struct axm_mul *m = table(&r, kind, plan & 1);
+            for (int level = GEMM_PORTABLE; level <= (int)gemm_level_best(); level++) {
+                struct problem p = { m, { rng_below(&r, 2), rng_below(&r, 2), level, plan }, some(&r, 300),
+                                     some(&r, 100), some(&r, 100) };
+                found[plan] += check(&p, &r);
+            }
+            axm_mul_close(m);
+        }
+    for (int plan = 0; plan < GEMM_WIDE && gemm_level_best() == GEMM_VBMI; plan++)
+        CHECK(found[plan] || plan == GEMM_ROWS, "no table had plan %s", gemm_plan_name((enum gemm_plan_kind)plan));
+}
+
+/* Sums of bytes are moved to 32 bits every 256 look-ups: lengths around it, and long ones; few rows with
+ * many columns swap the roles; one row, one column. */
+TEST(test_gemm__shapes_at_the_edges)
+{
+    static const size_t shape[][3] = {   /* m, n, k */
+        { 1, 1, 1 },      { 1, 1, 5000 },  { 64, 1, 255 },  { 65, 2, 256 },  { 63, 3, 257 },
+        { 17, 130, 513 }, { 10, 64, 128 }, { 10, 10, 64 },  { 784, 4, 9 },   { 676, 8, 1 },
+        { 257, 6, 3 },    { 48, 5, 2 },    { 33, 12, 31 },  { 2, 200, 600 }, { 449, 1, 7 },
+        { 16, 128, 300 }, { 256, 7, 4 },   { 9, 33, 4200 },
+    };
+    struct rng r;
+    rng_init(&r, 4, 0);
+    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
+        for (int kind = 0; kind < TABLES; kind += kind == 3 ? 3 : 1) {
+            if (kind == 1 || kind == 2)   /* 65,535 or -32,768 everywhere: the largest sums there are */
+                if (shape[i][2] < 255)
+                    continue;
+            struct axm_mul *m = table(&r, kind, kind & 1);
+            for (int level = GEMM_PORTABLE; level <= (int)gemm_level_best(); level++) {
+                struct problem p = { m, { rng_below(&r, 2), rng_below(&r, 2), level, -1 }, shape[i][0],
+                                     shape[i][1], shape[i][2] };
+                check(&p, &r);
+            }
+            axm_mul_close(m);
+        }
+}
+
+/* Every SCDM8 and CDM8 with both operands as the weight. */
+TEST(test_gemm__all_carry_disregarding_multipliers)
+{
+    struct rng r;
+    rng_init(&r, 5, 0);
+    for (int s = 0; s < 2; s++)
+        for (struct axm_spec_iter it = { 0 };
+             axm_spec_next(&it, axm_family_find(s ? "scdm" : "cdm"), 8, 8, s);) {
+            struct axm_mul *m;
+            if (!getenv("AXM_FULL") && rng_below(&r, 3))
+                continue;
+            assert_int_equal(axm_mul_open_spec(&it.spec, &m), AXM_OK);
+            for (int order = 0; order < 4; order++) {
+                struct problem p = { m, { order & 1, order & 2, -1, -1 }, 70, 9, 40 };
+                assert_true(check(&p, &r));
+            }
+            axm_mul_close(m);
+        }
+}
+
 /* 33,026 products of 65,025 = 255 * 255 are the first sum beyond int32. */
 TEST(test_gemm__sums_beyond_int32_bad)
 {

@@ -1,0 +1,484 @@
+/* AVX-512 with VBMI and VNNI: byte planes looked up by vpermb and vpermi2b, terms by vpdpbusd.
+ *
+ * Rows of 64 activations are a unit.  A look-up gives the bytes of 64 products with one weight; they are
+ * added up in 16-bit lanes, twice: all of a lane, and its odd byte; the even bytes' sum is the difference.
+ * Byte 4i + j of a unit's vector holds row 16j + i, so that each of the four sums of bytes is 16 rows. */
+#ifdef __x86_64__
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,prefer-vector-width=512")
+#include <immintrin.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dnn/gemm_impl.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+enum {
+    UNIT = 64,
+    PANEL = 4,          /* units whose sums are in registers together */
+    CHUNK = 256,        /* look-ups in a row: 256 * 255 < 2^16 */
+    TILE = 6,           /* columns of a tile of dot products */
+};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Mask of 16 rows of which `rows`, if that is less, exist. */
+ALWAYS_INLINE __mmask16 rows_mask(size_t rows)
+{
+    return rows >= 16 ? 0xffff : (__mmask16)((1u << rows) - 1);
+}
+
+/* --- byte maps ---------------------------------------------------------------------------- */
+
+struct map {
+    bool is_masked;
+    __m512i keep, flip, t0, t1, t2, t3;
+};
+
+static struct map map_load(const struct gemm_map *m)
+{
+    return (struct map){
+        m->is_masked, _mm512_set1_epi8((char)m->keep), _mm512_set1_epi8((char)m->flip),
+        _mm512_loadu_si512(m->table), _mm512_loadu_si512(m->table + 64), _mm512_loadu_si512(m->table + 128),
+        _mm512_loadu_si512(m->table + 192),
+    };
+}
+
+ALWAYS_INLINE __m512i map_apply(const struct map *m, __m512i x)
+{
+    if (m->is_masked)
+        return _mm512_xor_si512(_mm512_and_si512(x, m->keep), m->flip);
+    __m512i low = _mm512_permutex2var_epi8(m->t0, x, m->t1), high = _mm512_permutex2var_epi8(m->t2, x, m->t3);
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
+}
+
+/* --- planes ------------------------------------------------------------------------------- */
+
+/* Where the sums of a panel go. */
+struct flush {
+    int32_t *out;       /* of the first unit */
+    size_t rows;        /* that exist from there on */
+    int32_t base;
+    bool add;           /* to what is there, instead of base */
+    int shift;
+};
+
+ALWAYS_INLINE void put(const struct flush *f, size_t row, __m512i v)
+{
+    if (row >= f->rows)
+        return;
+    __mmask16 m = rows_mask(f->rows - row);
+    v = _mm512_sll_epi32(v, _mm_cvtsi32_si128(f->shift));
+    v = _mm512_add_epi32(v, f->add ? _mm512_maskz_loadu_epi32(m, f->out + row) : _mm512_set1_epi32(f->base));
+    if (m == 0xffff)
+        _mm512_storeu_si512(f->out + row, v);
+    else
+        _mm512_mask_storeu_epi32(f->out + row, m, v);
+}
+
+/* Sums of a unit: low plane's and, with two planes, 256 times the high plane's. */
+ALWAYS_INLINE void put_unit(const struct flush *f, const int planes, size_t row, __m512i all_low,
+                            __m512i odd_low, __m512i all_high, __m512i odd_high)
+{
+    const __m512i mask = _mm512_set1_epi32(0xffff);
+    __m512i even = _mm512_sub_epi16(all_low, _mm512_slli_epi16(odd_low, 8));
+    __m512i s0 = _mm512_and_si512(even, mask), s1 = _mm512_and_si512(odd_low, mask);
+    __m512i s2 = _mm512_srli_epi32(even, 16), s3 = _mm512_srli_epi32(odd_low, 16);
+    if (planes == 2) {
+        even = _mm512_sub_epi16(all_high, _mm512_slli_epi16(odd_high, 8));
+        s0 = _mm512_add_epi32(s0, _mm512_slli_epi32(_mm512_and_si512(even, mask), 8));
+        s1 = _mm512_add_epi32(s1, _mm512_slli_epi32(_mm512_and_si512(odd_high, mask), 8));
+        s2 = _mm512_add_epi32(s2, _mm512_slli_epi32(_mm512_srli_epi32(even, 16), 8));
+        s3 = _mm512_add_epi32(s3, _mm512_slli_epi32(_mm512_srli_epi32(odd_high, 16), 8));
+    }
+    put(f, row, s0);
+    put(f, row + 16, s1);
+    put(f, row + 32, s2);
+    put(f, row + 48, s3);
+}
+
+/* Named variables throughout: gcc 12 keeps arrays of sums in memory. */
+#define DECLARE(i) \
+    __m512i all_low##i = zero, odd_low##i = zero, all_high##i = zero, odd_high##i = zero;
+#define ADD(plane, i, v) \
+    do { \
+        __m512i v_ = (v); \
+        all_##plane##i = _mm512_add_epi16(all_##plane##i, v_); \
+        odd_##plane##i = _mm512_add_epi16(odd_##plane##i, _mm512_srli_epi16(v_, 8)); \
+    } while (0)
+#define LOOK_UP(plane, i) \
+    do { \
+        if (bits == 6) \
+            ADD(plane, i, _mm512_permutexvar_epi8(x, plane##0)); \
+        else if (bits == 7) \
+            ADD(plane, i, _mm512_permutex2var_epi8(plane##0, x, plane##1)); \
+        else \
+            ADD(plane, i, _mm512_mask_blend_epi8(top, _mm512_permutex2var_epi8(plane##0, x, plane##1), \
+                                                 _mm512_permutex2var_epi8(plane##2, x, plane##3))); \
+    } while (0)
+#define STEP(i) \
+    if (units > i) { \
+        __m512i x = _mm512_load_si512(index + i * UNIT); \
+        __mmask64 top = bits == 8 ? _mm512_movepi8_mask(x) : 0; \
+        (void)top; \
+        LOOK_UP(low, i); \
+        if (planes == 2) \
+            LOOK_UP(high, i); \
+    }
+#define PUT(i) \
+    if (units > i) \
+        put_unit(f, planes, i * UNIT, all_low##i, odd_low##i, all_high##i, odd_high##i);
+
+/* Looks up `count` <= CHUNK vectors of each of the units, [count][units][UNIT], in the tables that the
+ * selectors name. */
+ALWAYS_INLINE void panel(const int units, const int planes, const int bits, const uint8_t *table,
+                         size_t pitch, const uint8_t *select, size_t select_stride, const uint8_t *index,
+                         size_t count, const struct flush *f)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    DECLARE(0) DECLARE(1) DECLARE(2) DECLARE(3)
+    for (size_t k = 0; k < count; k++, select += select_stride, index += (size_t)units * UNIT) {
+        const uint8_t *t = table + *select * pitch, *h = t + (1 << bits);
+        __m512i low0 = _mm512_load_si512(t), low1 = zero, low2 = zero, low3 = zero;
+        __m512i high0 = zero, high1 = zero, high2 = zero, high3 = zero;
+        if (bits > 6)
+            low1 = _mm512_load_si512(t + 64);
+        if (bits > 7) {
+            low2 = _mm512_load_si512(t + 128);
+            low3 = _mm512_load_si512(t + 192);
+        }
+        if (planes == 2) {
+            high0 = _mm512_load_si512(h);
+            if (bits > 6)
+                high1 = _mm512_load_si512(h + 64);
+            if (bits > 7) {
+                high2 = _mm512_load_si512(h + 128);
+                high3 = _mm512_load_si512(h + 192);
+            }
+        }
+        STEP(0) STEP(1) STEP(2) STEP(3)
+    }
+    PUT(0) PUT(1) PUT(2) PUT(3)
+}
+
+typedef void panel_fn(const uint8_t *table, size_t pitch, const uint8_t *select, size_t select_stride,
+                      const uint8_t *index, size_t count, const struct flush *f);
+#define PANEL_FN(U, P, B) \
+    static void panel_##U##_##P##_##B(const uint8_t *table, size_t pitch, const uint8_t *select, \
+                                      size_t select_stride, const uint8_t *index, size_t count, \
+                                      const struct flush *f) \
+    { \
+        panel(U, P, B, table, pitch, select, select_stride, index, count, f); \
+    }
+#define PANEL_FNS(U) \
+    PANEL_FN(U, 1, 6) PANEL_FN(U, 1, 7) PANEL_FN(U, 1, 8) \
+    PANEL_FN(U, 2, 6) PANEL_FN(U, 2, 7) PANEL_FN(U, 2, 8)
+PANEL_FNS(1) PANEL_FNS(2) PANEL_FNS(3) PANEL_FNS(4)
+#define PANEL_ROW(U) \
+    { \
+        { panel_##U##_1_6, panel_##U##_1_7, panel_##U##_1_8 }, \
+        { panel_##U##_2_6, panel_##U##_2_7, panel_##U##_2_8 }, \
+    }
+static panel_fn *const panels[PANEL][2][3] = { PANEL_ROW(1), PANEL_ROW(2), PANEL_ROW(3), PANEL_ROW(4) };
+
+/* 64 bytes in the order of a unit's vector. */
+static __m512i unit_order(void)
+{
+    uint8_t at[UNIT];
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 4; j++)
+            at[4 * i + j] = (uint8_t)(16 * j + i);
+    return _mm512_loadu_si512(at);
+}
+
+/* Units of a panel when `units` are spread evenly. */
+static size_t panel_begin(size_t units, size_t n_panels, size_t p)
+{
+    return units * p / n_panels;
+}
+
+static void planes_by_w(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m,
+                        int32_t *acc, size_t acc_stride, uint8_t *index)
+{
+    const struct gemm_form *f = &w->g->f;
+    size_t units = (m + UNIT - 1) / UNIT, n_panels = (units + PANEL - 1) / PANEL;
+    size_t pitch = (size_t)f->n_planes << f->class_bits;
+    const struct map map = map_load(&f->class_of);
+    const __m512i order = unit_order();
+    for (size_t p = 0; p < n_panels; p++) {
+        size_t first = panel_begin(units, n_panels, p), u = panel_begin(units, n_panels, p + 1) - first;
+        for (size_t k0 = 0; k0 < w->k; k0 += CHUNK) {
+            size_t count = least(CHUNK, w->k - k0);
+            for (size_t k = 0; k < count; k++)
+                for (size_t i = 0; i < u; i++) {
+                    __m512i v = _mm512_loadu_si512(x + (k0 + k) * x_stride + (first + i) * UNIT);
+                    _mm512_store_si512(index + (k * u + i) * UNIT,
+                                       _mm512_permutexvar_epi8(order, map_apply(&map, v)));
+                }
+            for (int plane = 0; plane < f->n_planes; plane += 2) {
+                int group = f->n_planes - plane >= 2 ? 2 : 1;
+                panel_fn *fn = panels[u - 1][group - 1][f->class_bits - 6];
+                for (size_t n = 0; n < w->n; n++) {
+                    struct flush to = { acc + n * acc_stride + first * UNIT, m - first * UNIT, w->base[n],
+                                        f->n_terms || k0 || plane, 8 * plane };
+                    fn(f->plane + ((size_t)plane << f->class_bits), pitch, w->w + n * w->k + k0, 1, index,
+                       count, &to);
+                }
+            }
+        }
+    }
+}
+
+/* The same with the weights in the lanes and a table for each activation, for few rows and many columns.
+ * sums: [UNIT][width], width = n rounded up to units. */
+static void planes_by_x(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m,
+                        int32_t *acc, size_t acc_stride, int32_t *sums, uint8_t *select)
+{
+    const struct gemm *g = w->g;
+    size_t width = gemm_round_up(w->n, UNIT), units = width / UNIT, n_panels = (units + PANEL - 1) / PANEL;
+    size_t planes = (size_t)g->f.n_planes;
+    for (size_t m0 = 0; m0 < m; m0 += UNIT) {
+        size_t rows = least(UNIT, m - m0);
+        for (size_t k0 = 0; k0 < w->k; k0 += CHUNK) {
+            size_t count = least(CHUNK, w->k - k0);
+            for (size_t k = 0; k < count; k++)
+                _mm512_store_si512(select + k * UNIT, _mm512_loadu_si512(x + (k0 + k) * x_stride + m0));
+            for (size_t p = 0; p < n_panels; p++) {
+                size_t first = panel_begin(units, n_panels, p);
+                size_t u = panel_begin(units, n_panels, p + 1) - first;
+                const uint8_t *index = w->index + first * UNIT * w->k + k0 * u * UNIT;
+                for (size_t plane = 0; plane < planes; plane += 2) {
+                    size_t group = planes - plane >= 2 ? 2 : 1;
+                    panel_fn *fn = panels[u - 1][group - 1][2];
+                    for (size_t i = 0; i < rows; i++) {
+                        struct flush to = { sums + i * width + first * UNIT, u * UNIT, 0, k0 || plane,
+                                            8 * (int)plane };
+                        fn(g->by_x + plane * 256, planes * 256, select + i, UNIT, index, count, &to);
+                    }
+                }
+            }
+        }
+        for (size_t n = 0; n < w->n; n++) {
+            int32_t *out = acc + n * acc_stride + m0;
+            for (size_t i = 0; i < rows; i++) {
+                uint32_t before = (uint32_t)(g->f.n_terms ? out[i] : w->base[n]);
+                out[i] = (int32_t)(before + (uint32_t)sums[i * width + n]);
+            }
+        }
+    }
+}
+
+static void pack_index(struct gemm_weights *w)
+{
+    size_t units = (w->n + UNIT - 1) / UNIT, n_panels = (units + PANEL - 1) / PANEL;
+    for (size_t p = 0; p < n_panels; p++) {
+        size_t first = panel_begin(units, n_panels, p), u = panel_begin(units, n_panels, p + 1) - first;
+        uint8_t *index = w->index + first * UNIT * w->k;
+        for (size_t k = 0; k < w->k; k++)
+            for (size_t i = 0; i < u; i++)
+                for (size_t b = 0; b < UNIT; b++) {
+                    size_t n = (first + i) * UNIT + b % 4 * 16 + b / 4;
+                    index[(k * u + i) * UNIT + b] = n < w->n ? w->w[n * w->k + k] : 0;
+                }
+    }
+}
+
+/* Which roles are quicker: in cycles, either the look-ups or the loading of tables takes them. */
+static double cycles(size_t lanes, size_t others, int bits)
+{
+    static const double look_up[] = { [6] = 1.0, [7] = 1.4, [8] = 2.15 };
+    size_t units = (lanes + UNIT - 1) / UNIT, n_panels = (units + PANEL - 1) / PANEL;
+    double sum = 0, loads = (double)(1 << bits) / 64;
+    for (size_t p = 0; p < n_panels; p++) {
+        size_t u = panel_begin(units, n_panels, p + 1) - panel_begin(units, n_panels, p);
+        double look_ups = (double)u * look_up[bits];
+        sum += look_ups > loads ? look_ups : loads;
+    }
+    return sum * (double)others;
+}
+
+static bool by_x(const struct gemm_weights *w, size_t m)
+{
+    return w->index && cycles(w->n, m, 8) < 0.95 * cycles(m, w->n, w->g->f.class_bits);
+}
+
+/* --- terms ---------------------------------------------------------------------------------- */
+
+/* A unit's bytes for the dot products: [term][k / 4][4][16 rows][4 k].  Behind the last k the weights
+ * are 0. */
+static void pack_unit(const struct gemm_weights *w, int first, int last, const uint8_t *x, size_t x_stride,
+                      uint8_t *out)
+{
+    const __m512i spread = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for (int t = first; t < last; t++) {
+        const struct map map = map_load(&w->g->f.term[t].u);
+        for (size_t k = 0; k < w->k; k += 4, out += 4 * UNIT) {
+            __m512i v[4];
+            for (size_t i = 0; i < 4; i++) {
+                __m512i row = _mm512_loadu_si512(x + least(k + i, w->k - 1) * x_stride);
+                v[i] = _mm512_permutexvar_epi32(spread, map_apply(&map, row));
+            }
+            __m512i a = _mm512_unpacklo_epi8(v[0], v[1]), b = _mm512_unpackhi_epi8(v[0], v[1]);
+            __m512i c = _mm512_unpacklo_epi8(v[2], v[3]), d = _mm512_unpackhi_epi8(v[2], v[3]);
+            _mm512_store_si512(out, _mm512_unpacklo_epi16(a, c));
+            _mm512_store_si512(out + 64, _mm512_unpackhi_epi16(a, c));
+            _mm512_store_si512(out + 128, _mm512_unpacklo_epi16(b, d));
+            _mm512_store_si512(out + 192, _mm512_unpackhi_epi16(b, d));
+        }
+    }
+}
+
+#define DOT_DECLARE(c) __m512i s##c##0 = zero, s##c##1 = zero, s##c##2 = zero, s##c##3 = zero;
+#define DOT_1(c, v) \
+    if (vectors > v) \
+        s##c##v = v_unsigned ? _mm512_dpbusd_epi32(s##c##v, b, x##v) : _mm512_dpbusd_epi32(s##c##v, x##v, b);
+#define DOT_STEP(c) \
+    if (columns > c) { \
+        const __m512i b = _mm512_set1_epi32(v[c]); \
+        DOT_1(c, 0) DOT_1(c, 1) DOT_1(c, 2) DOT_1(c, 3) \
+    }
+#define DOT_PUT(c) \
+    if (columns > c) { \
+        struct flush f = { acc + c * acc_stride, rows, base[c], add, 0 }; \
+        put(&f, 0, s##c##0); \
+        if (vectors > 1) \
+            put(&f, 16, s##c##1); \
+        if (vectors > 2) { \
+            put(&f, 32, s##c##2); \
+            put(&f, 48, s##c##3); \
+        } \
+    }
+
+/* 16 * vectors rows by `columns` columns. */
+ALWAYS_INLINE void dot(const int vectors, const int columns, const bool v_unsigned, const uint8_t *x,
+                       const int32_t *v, size_t steps, int32_t *acc, size_t acc_stride, size_t rows,
+                       const int32_t *base, bool add)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    DOT_DECLARE(0) DOT_DECLARE(1) DOT_DECLARE(2) DOT_DECLARE(3) DOT_DECLARE(4) DOT_DECLARE(5)
+    for (size_t i = 0; i < steps; i++, x += 4 * UNIT, v += columns) {
+        const __m512i x0 = _mm512_load_si512(x);
+        const __m512i x1 = vectors > 1 ? _mm512_load_si512(x + 64) : zero;
+        const __m512i x2 = vectors > 2 ? _mm512_load_si512(x + 128) : zero;
+        const __m512i x3 = vectors > 2 ? _mm512_load_si512(x + 192) : zero;
+        DOT_STEP(0) DOT_STEP(1) DOT_STEP(2) DOT_STEP(3) DOT_STEP(4) DOT_STEP(5)
+    }
+    DOT_PUT(0) DOT_PUT(1) DOT_PUT(2) DOT_PUT(3) DOT_PUT(4) DOT_PUT(5)
+}
+
+typedef void dot_fn(const uint8_t *x, const int32_t *v, size_t steps, int32_t *acc, size_t acc_stride,
+                    size_t rows, const int32_t *base, bool add);
+#define DOT_FN(V, C, S) \
+    static void dot_##V##_##C##_##S(const uint8_t *x, const int32_t *v, size_t steps, int32_t *acc, \
+                                    size_t acc_stride, size_t rows, const int32_t *base, bool add) \
+    { \
+        dot(V, C, S, x, v, steps, acc, acc_stride, rows, base, add); \
+    }
+#define DOT_FNS(V, S) \
+    DOT_FN(V, 1, S) DOT_FN(V, 2, S) DOT_FN(V, 3, S) DOT_FN(V, 4, S) DOT_FN(V, 5, S) DOT_FN(V, 6, S)
+DOT_FNS(1, 0) DOT_FNS(2, 0) DOT_FNS(4, 0) DOT_FNS(1, 1) DOT_FNS(2, 1) DOT_FNS(4, 1)
+#define DOT_ROW(V, S) \
+    { dot_##V##_1_##S, dot_##V##_2_##S, dot_##V##_3_##S, dot_##V##_4_##S, dot_##V##_5_##S, dot_##V##_6_##S }
+static dot_fn *const dots[2][3][TILE] = {
+    { DOT_ROW(1, 0), DOT_ROW(2, 0), DOT_ROW(4, 0) },
+    { DOT_ROW(1, 1), DOT_ROW(2, 1), DOT_ROW(4, 1) },
+};
+
+static size_t tile_begin(size_t n, size_t tiles, size_t t)
+{
+    return n * t / tiles;
+}
+
+/* First term whose v is unsigned. */
+static int first_unsigned(const struct gemm_form *f)
+{
+    int i = 0;
+    while (i < f->n_terms && !f->term[i].v_unsigned)
+        i++;
+    return i;
+}
+
+/* Terms first .. last - 1 of the weights, as [tile][term][k / 4][column][4 k]. */
+static int8_t *pack_terms(const struct gemm_weights *w, int first, int last, int8_t *out)
+{
+    size_t tiles = (w->n + TILE - 1) / TILE;
+    for (size_t t = 0; t < tiles; t++)
+        for (int i = first; i < last; i++)
+            for (size_t k = 0; k < w->k; k += 4)
+                for (size_t n = tile_begin(w->n, tiles, t); n < tile_begin(w->n, tiles, t + 1); n++)
+                    for (size_t j = k; j < k + 4; j++)
+                        *out++ = j < w->k ? (int8_t)w->g->f.term[i].v[w->w[n * w->k + j]] : 0;
+    return out;
+}
+
+static void terms(const struct gemm_weights *w, int first, int last, const int8_t *v, const uint8_t *x,
+                  size_t x_stride, size_t m, int32_t *acc, size_t acc_stride, uint8_t *unit)
+{
+    size_t tiles = (w->n + TILE - 1) / TILE, steps = (size_t)(last - first) * ((w->k + 3) / 4);
+    bool v_unsigned = w->g->f.term[first].v_unsigned;
+    for (size_t m0 = 0; m0 < m; m0 += UNIT) {
+        size_t rows = m - m0;
+        pack_unit(w, first, last, x + m0, x_stride, unit);
+        for (size_t t = 0; t < tiles; t++) {
+            size_t n = tile_begin(w->n, tiles, t), columns = tile_begin(w->n, tiles, t + 1) - n;
+            dot_fn *fn = dots[v_unsigned][rows > 32 ? 2 : rows > 16][columns - 1];
+            fn(unit, (const int32_t *)(const void *)v + n * steps, steps, acc + n * acc_stride + m0,
+               acc_stride, rows, w->base + n, first > 0);
+        }
+    }
+}
+
+/* --- all ------------------------------------------------------------------------------------ */
+
+static size_t dot_bytes(const struct gemm_weights *w)
+{
+    return (size_t)w->g->f.n_terms * w->n * gemm_round_up(w->k, 4);
+}
+
+static enum axm_status pack(struct gemm_weights *w)
+{
+    const struct gemm_form *f = &w->g->f;
+    w->dot = gemm_alloc(dot_bytes(w));
+    w->index = w->g->by_x && w->n >= 32 ? gemm_alloc(gemm_round_up(w->n, UNIT) * w->k) : NULL;
+    if (!w->dot || (w->g->by_x && w->n >= 32 && !w->index))
+        return fail(AXM_ENV, "out of memory for %zu x %zu weights", w->n, w->k);
+    pack_terms(w, first_unsigned(f), f->n_terms, pack_terms(w, 0, first_unsigned(f), w->dot));
+    if (w->index)
+        pack_index(w);
+    return AXM_OK;
+}
+
+static size_t scratch(const struct gemm_weights *w, size_t m)
+{
+    const struct gemm_form *f = &w->g->f;
+    size_t bytes = (size_t)f->n_terms * UNIT * gemm_round_up(w->k, 4), planes = 0;
+    if (f->n_planes)
+        planes = by_x(w, m) ? (size_t)UNIT * CHUNK + UNIT * sizeof(int32_t) * gemm_round_up(w->n, UNIT)
+                            : (size_t)PANEL * UNIT * CHUNK;
+    return bytes > planes ? bytes : planes;
+}
+
+static void run(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m, int32_t *acc,
+                size_t acc_stride, uint8_t *scratch)
+{
+    const struct gemm_form *f = &w->g->f;
+    int split = first_unsigned(f);
+    if (split > 0)
+        terms(w, 0, split, w->dot, x, x_stride, m, acc, acc_stride, scratch);
+    if (f->n_terms > split)
+        terms(w, split, f->n_terms, w->dot + (size_t)split * w->n * gemm_round_up(w->k, 4), x, x_stride, m,
+              acc, acc_stride, scratch);
+    if (f->n_planes && by_x(w, m))
+        planes_by_x(w, x, x_stride, m, acc, acc_stride, (int32_t *)(void *)(scratch + UNIT * CHUNK), scratch);
+    else if (f->n_planes)
+        planes_by_w(w, x, x_stride, m, acc, acc_stride, scratch);
+    for (size_t n = 0; n < w->n && !f->n_terms && !f->n_planes; n++)
+        for (size_t i = 0; i < m; i++)
+            acc[n * acc_stride + i] = w->base[n];
+}
+
+const struct gemm_kernel gemm_kernel_vbmi = { pack, scratch, run };
+#endif
