@@ -1,0 +1,488 @@
+#include "explore/evaluate.h"
+
+#include <assert.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/pool.h"
+#include "base/progress.h"
+#include "base/strbuf.h"
+#include "dnn/model.h"
+
+enum { CHUNK = 500 };   /* images that one thread takes at a time */
+
+/* A scored genome; the table is open addressing over all of them. */
+struct entry {
+    bool used;
+    uint32_t hits;
+    uint8_t genome[SEARCH_GENES_MAX];
+};
+
+struct network {
+    const struct qgraph *q;
+    const struct images *im;
+    struct evaluate_opts o;
+    struct search_space space;
+    int *node;                     /* [layers] */
+    double *share;                 /* [layers] of the network's multiplications */
+    bool *weight_is_a;
+    bool *cut;                     /* [layers]: everything after the layer depends on its output alone */
+    struct entry *entry;
+    size_t capacity, entries;
+    sqlite3 *db;
+    struct sha256_hex key;         /* of network, images and multipliers */
+    struct evaluate_stats stats;
+};
+
+/* --- remembering ---------------------------------------------------------------------------- */
+
+static size_t slot_of(const struct network *e, const uint8_t *genome)
+{
+    uint64_t h = 1469598103934665603u;   /* FNV-1a */
+    for (int g = 0; g < e->space.genes; g++)
+        h = (h ^ genome[g]) * 1099511628211u;
+    size_t i = h & (e->capacity - 1);
+    while (e->entry[i].used && memcmp(e->entry[i].genome, genome, (size_t)e->space.genes))
+        i = (i + 1) & (e->capacity - 1);
+    return i;
+}
+
+static enum axm_status remember(struct network *e, const uint8_t *genome, uint32_t hits)
+{
+    if (2 * e->entries >= e->capacity) {
+        struct entry *old = e->entry;
+        size_t n = e->capacity;
+        struct entry *more = calloc(2 * n, sizeof *more);
+        if (!more)
+            return fail(AXM_ENV, "search: out of memory for %zu scores", n);
+        e->entry = more;
+        e->capacity = 2 * n;
+        for (size_t i = 0; i < n; i++)
+            if (old[i].used)
+                e->entry[slot_of(e, old[i].genome)] = old[i];
+        free(old);
+    }
+    struct entry *x = &e->entry[slot_of(e, genome)];
+    if (!x->used) {
+        x->used = true;
+        x->hits = hits;
+        memcpy(x->genome, genome, (size_t)e->space.genes);
+        e->entries++;
+    }
+    return AXM_OK;
+}
+
+static enum axm_status sql_failed(const struct network *e)
+{
+    return fail(AXM_ENV, "%s: %s", e->o.log, sqlite3_errmsg(e->db));
+}
+
+static enum axm_status open_log(struct network *e)
+{
+    static const char schema[] =
+        "pragma journal_mode = wal; pragma synchronous = normal;"
+        "create table if not exists score (key text not null, genome blob not null, hits integer not null,"
+        " images integer not null, primary key (key, genome)) without rowid";
+    if (sqlite3_open(e->o.log, &e->db) != SQLITE_OK)
+        return sql_failed(e);
+    sqlite3_busy_timeout(e->db, 60000);
+    if (sqlite3_exec(e->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+        return sql_failed(e);
+    sqlite3_stmt *s;
+    if (sqlite3_prepare_v2(e->db, "select genome, hits from score where key = ? and images = ?", -1, &s,
+                           NULL) !=
+        SQLITE_OK)
+        return sql_failed(e);
+    sqlite3_bind_text(s, 1, e->key.s, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)e->o.n);
+    enum axm_status st = AXM_OK;
+    int step;
+    while (st == AXM_OK && (step = sqlite3_step(s)) == SQLITE_ROW)
+        if (sqlite3_column_bytes(s, 0) == e->space.genes)
+            st = remember(e, sqlite3_column_blob(s, 0), (uint32_t)sqlite3_column_int64(s, 1));
+    if (st == AXM_OK && step != SQLITE_DONE)
+        st = sql_failed(e);
+    sqlite3_finalize(s);
+    return st;
+}
+
+/* All scores of a batch in one transaction. */
+static enum axm_status log_scores(struct network *e, const uint8_t *const *genome, const uint32_t *hits,
+                                  size_t n)
+{
+    sqlite3_stmt *s = NULL;
+    if (!e->db || !n)
+        return AXM_OK;
+    bool ok = sqlite3_exec(e->db, "begin immediate", NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(e->db, "insert or ignore into score values (?, ?, ?, ?)", -1, &s, NULL) ==
+            SQLITE_OK;
+    for (size_t i = 0; ok && i < n; i++) {
+        sqlite3_bind_text(s, 1, e->key.s, -1, SQLITE_STATIC);
+        sqlite3_bind_blob(s, 2, genome[i], e->space.genes, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 3, hits[i]);
+        sqlite3_bind_int64(s, 4, (sqlite3_int64)e->o.n);
+        ok = sqlite3_step(s) == SQLITE_DONE && sqlite3_reset(s) == SQLITE_OK;
+    }
+    sqlite3_finalize(s);
+    ok = ok && sqlite3_exec(e->db, "commit", NULL, NULL, NULL) == SQLITE_OK;
+    return ok ? AXM_OK : sql_failed(e);
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+/* Genomes that were not scored before, in ascending order, each with the network it stands for. */
+struct pending {
+    struct network *e;
+    size_t n;
+    const uint8_t **genome;
+    struct infer **infer;
+    atomic_uint_least32_t *hits;
+    atomic_uint_least64_t layers_run;
+    struct progress *progress;
+};
+
+/* A chunk of images on the way through genomes[from .. to - 1], whose first `depth` layers are the same and
+ * have been computed: value is what the last of them gave. */
+struct walk {
+    const struct pending *p;
+    size_t first, images;
+};
+
+static enum axm_status count_hits(const struct walk *w, size_t i, int depth, const void *value, const
+                                  double *scale)
+{
+    struct network *e = w->p->e;
+    const struct images *im = e->im;
+    uint16_t label[CHUNK];
+    enum axm_status st = depth
+        ? infer_run_from(w->p->infer[i], e->node[depth - 1], value, scale, w->images, NULL, label)
+        : infer_run(w->p->infer[i], im, w->first, w->images, NULL, label);
+    uint32_t hits = 0;
+    for (size_t k = 0; k < w->images && st == AXM_OK; k++)
+        hits += label[k] == im->label[w->first + k];
+    atomic_fetch_add(&w->p->hits[i], hits);
+    atomic_fetch_add(&((struct pending *)w->p)->layers_run, (uint64_t)(e->space.genes - depth));
+    return st;
+}
+
+/* Layers up to which genomes i and j are alike. */
+static int alike(const struct pending *p, size_t i, size_t j)
+{
+    int g = 0;
+    while (g < p->e->space.genes && p->genome[i][g] == p->genome[j][g])
+        g++;
+    return g;
+}
+
+static enum axm_status walk(const struct walk *w, size_t from, size_t to, int depth, const void *value,
+                            const double *scale)
+{
+    const struct pending *p = w->p;
+    struct network *e = p->e;
+    if (to - from == 1)
+        return count_hits(w, from, depth, value, scale);
+    /* Sorted: the first and the last have in common what all have. */
+    int common = alike(p, from, to - 1), deeper = common;
+    while (deeper > depth && (!e->cut[deeper - 1] || infer_memoised(p->infer[from], e->node[deeper - 1])))
+        deeper--;
+    void *next = NULL;
+    double *next_scale = NULL;
+    enum axm_status st = AXM_OK;
+    if (deeper > depth) {
+        const struct qnode *n = &e->q->node[e->node[deeper - 1]];
+        next = malloc(w->images * infer_dump_bytes(n));
+        next_scale = e->q->scheme == QUANT_ACE ? malloc(w->images * sizeof *next_scale) : NULL;
+        if (!next || (e->q->scheme == QUANT_ACE && !next_scale))
+            st = fail(AXM_ENV, "search: out of memory");
+        else if (depth)
+            st = infer_dump_from(p->infer[from], e->node[depth - 1], value, scale, w->images,
+                                 e->node[deeper - 1],
+                                 next, next_scale);
+        else
+            st = infer_dump(p->infer[from], e->node[deeper - 1], e->im, w->first, w->images, next,
+                            next_scale);
+        atomic_fetch_add(&((struct pending *)p)->layers_run, (uint64_t)(deeper - depth));
+        depth = deeper;
+        value = next;
+        scale = next_scale;
+    }
+    /* Parts that go on alike beyond what all have in common. */
+    for (size_t i = from, j; i < to && st == AXM_OK; i = j) {
+        for (j = i + 1; j < to && alike(p, i, j) > common; j++)
+            ;
+        st = walk(w, i, j, depth, value, scale);
+    }
+    free(next);
+    free(next_scale);
+    return st;
+}
+
+static enum axm_status run_chunk(void *ctx, size_t item, int worker)
+{
+    struct pending *p = ctx;
+    size_t first = item * CHUNK, n = p->e->o.n - first;
+    struct walk w = { p, p->e->o.first + first, n < CHUNK ? n : CHUNK };
+    (void)worker;
+    enum axm_status st = walk(&w, 0, p->n, 0, NULL, NULL);
+    if (st == AXM_OK)
+        progress_add(p->progress, w.images);
+    return st;
+}
+
+static enum axm_status open_genome(const struct network *e, const uint8_t *genome, struct infer **out)
+{
+    struct layer_mult layer[SEARCH_GENES_MAX];
+    for (int l = 0; l < e->space.genes; l++)
+        layer[l] = (struct layer_mult){ e->o.mul[genome[l]], e->weight_is_a[l] };
+    return infer_open(e->q, layer, e->space.genes, &(struct infer_opts){ .level = -1, .memoise = true }, out);
+}
+
+static enum axm_status open_one(void *ctx, size_t item, int worker)
+{
+    struct pending *p = ctx;
+    (void)worker;
+    return open_genome(p->e, p->genome[item], &p->infer[item]);
+}
+
+static int by_genome(const void *x, const void *y, void *ctx)
+{
+    return memcmp(*(const uint8_t *const *)x, *(const uint8_t *const *)y, (size_t)*(const int *)ctx);
+}
+
+static enum axm_status run_pending(struct pending *p)
+{
+    struct network *e = p->e;
+    size_t chunks = (e->o.n + CHUNK - 1) / CHUNK;
+    uint32_t *hits = calloc(p->n, sizeof *hits);
+    enum axm_status st = hits ? pool_run(p->n, open_one, p) : fail(AXM_ENV, "search: out of memory");
+    if (st == AXM_OK)
+        st = pool_run(chunks, run_chunk, p);
+    for (size_t i = 0; i < p->n && st == AXM_OK; i++) {
+        hits[i] = atomic_load(&p->hits[i]);
+        st = remember(e, p->genome[i], hits[i]);
+    }
+    if (st == AXM_OK)
+        st = log_scores(e, p->genome, hits, p->n);
+    if (st == AXM_OK) {
+        uint64_t run = atomic_load(&p->layers_run) / chunks, all = p->n * (uint64_t)e->space.genes;
+        e->stats.run += p->n;
+        e->stats.layers_run += run;
+        e->stats.layers_shared += all - run;
+    }
+    free(hits);
+    return st;
+}
+
+static double network_cost(const struct network *e, const uint8_t *genome, enum saving saving)
+{
+    double plain = 0, ratio = 0;
+    for (int l = 0; l < e->space.genes; l++) {
+        plain += e->share[l] * e->o.coefficient[genome[l]];
+        ratio += e->share[l] / e->o.coefficient[genome[l]];
+    }
+    return saving == SAVING_PLAIN ? plain : 1 / ratio;
+}
+
+void network_savings(const struct network *e, const uint8_t *genome, double *paper_percent, double
+                     *plain_percent)
+{
+    *paper_percent = 100 * (1 / network_cost(e, genome, SAVING_PAPER) - 1);
+    *plain_percent = 100 * (1 - network_cost(e, genome, SAVING_PLAIN));
+}
+
+static enum axm_status evaluate(void *ctx, const uint8_t *genome, size_t count, struct score *out)
+{
+    /* Networks of a batch stand packed in memory together; more than these are done in parts. */
+    enum { PART = 64 };
+    struct network *e = ctx;
+    size_t genes = (size_t)e->space.genes;
+    struct pending p = { .e = e };
+    p.genome = calloc(PART, sizeof *p.genome);
+    p.infer = calloc(PART, sizeof *p.infer);
+    p.hits = calloc(PART, sizeof *p.hits);
+    enum axm_status st = p.genome && p.infer && p.hits ? AXM_OK : fail(AXM_ENV, "search: out of memory");
+    for (size_t at = 0; st == AXM_OK && at < count;) {
+        p.n = 0;
+        for (; at < count && p.n < PART; at++) {
+            const uint8_t *g = genome + at * genes;
+            bool here = e->entry[slot_of(e, g)].used;
+            e->stats.remembered += here;
+            for (size_t i = 0; i < p.n && !here; i++)
+                here = !memcmp(p.genome[i], g, genes);
+            if (!here)
+                p.genome[p.n++] = g;
+        }
+        qsort_r(p.genome, p.n, sizeof *p.genome, by_genome, &e->space.genes);
+        for (size_t i = 0; i < p.n; i++)
+            atomic_store(&p.hits[i], 0);
+        atomic_store(&p.layers_run, 0);
+        if (p.n) {
+            p.progress = progress_begin("evaluating", e->o.n);
+            st = run_pending(&p);
+            progress_end(p.progress);
+        }
+        for (size_t i = 0; i < p.n; i++) {
+            infer_close(p.infer[i]);
+            p.infer[i] = NULL;
+        }
+    }
+    for (size_t i = 0; i < count && st == AXM_OK; i++) {
+        const struct entry *x = &e->entry[slot_of(e, genome + i * genes)];
+        assert(x->used);
+        out[i] = (struct score){ x->hits, (uint32_t)e->o.n, network_cost(e, x->genome, e->o.saving) };
+    }
+    e->stats.asked += count;
+    free(p.genome);
+    free(p.infer);
+    free(p.hits);
+    return st;
+}
+
+enum axm_status network_labels(struct network *e, const uint8_t *genome, uint16_t *label)
+{
+    struct infer *in;
+    enum axm_status st = open_genome(e, genome, &in);
+    if (st != AXM_OK)
+        return st;
+    st = infer_run(in, e->im, e->o.first, e->o.n, NULL, label);
+    infer_close(in);
+    return st;
+}
+
+/* --- opening ------------------------------------------------------------------------------------ */
+
+/* Every later node gets what it needs through `node`: none reads something before it. */
+static bool is_cut(const struct qgraph *q, int node)
+{
+    for (int i = node + 1; i < q->n_nodes; i++)
+        for (int k = 0; k < q->node[i].n_inputs; k++)
+            if (q->node[i].input[k] < node)
+                return false;
+    return true;
+}
+
+/* Everything that decides a score, in one hash. */
+static enum axm_status make_key(struct network *e)
+{
+    struct strbuf all = { 0 };
+    size_t image = shape_count(e->im->shape);
+    enum axm_status st = model_bytes_quantized(e->q, &all);
+    strbuf_add(&all, e->im->pixel + e->o.first * image, e->o.n * image);
+    strbuf_add(&all, e->im->label + e->o.first, e->o.n);
+    for (int c = 0; c < e->o.choices; c++)
+        strbuf_addf(&all, "%s\n", axm_mul_name(e->o.mul[c]));
+    strbuf_add(&all, e->weight_is_a, (size_t)e->space.genes * sizeof *e->weight_is_a);
+    if (st == AXM_OK && all.failed)
+        st = fail(AXM_ENV, "search: out of memory");
+    if (st == AXM_OK)
+        e->key = sha256_bytes(all.s, all.len);
+    strbuf_release(&all);
+    return st;
+}
+
+enum axm_status network_open(const struct qgraph *q, const struct images *im, const struct evaluate_opts *o,
+                             struct network **out)
+{
+    int layers = infer_layers(q);
+    if (layers < 1 || layers > SEARCH_GENES_MAX)
+        return fail(AXM_USAGE, "%s: 1..%d layers can be searched, got %d", q->name, SEARCH_GENES_MAX, layers);
+    if (o->choices < 1 || o->choices > SEARCH_CHOICES_MAX)
+        return fail(AXM_USAGE, "%s: 1..%d multipliers can be chosen from, got %d", q->name,
+                    SEARCH_CHOICES_MAX,
+                    o->choices);
+    if (!o->n || o->first > im->count || o->n > im->count - o->first)
+        return fail(AXM_USAGE, "%s: images %zu..%zu of %zu", q->name, o->first, o->first + o->n, im->count);
+    for (int c = 0; c < o->choices; c++)
+        if (!(o->coefficient[c] > 0 && isfinite(o->coefficient[c])))
+            return fail(AXM_USAGE, "%s: its coefficient must be above 0, got %g", axm_mul_name(o->mul[c]),
+                        o->coefficient[c]);
+    struct network *e = calloc(1, sizeof *e);
+    if (!e)
+        return fail(AXM_ENV, "search: out of memory");
+    e->q = q;
+    e->im = im;
+    e->o = *o;
+    e->space = (struct search_space){ layers, o->choices };
+    e->capacity = 1024;
+    e->entry = calloc(e->capacity, sizeof *e->entry);
+    e->node = calloc((size_t)layers, sizeof *e->node);
+    e->share = calloc((size_t)layers, sizeof *e->share);
+    e->weight_is_a = calloc((size_t)layers, sizeof *e->weight_is_a);
+    e->cut = calloc((size_t)layers, sizeof *e->cut);
+    enum axm_status st = e->entry && e->node && e->share && e->weight_is_a && e->cut ? AXM_OK :
+        fail(AXM_ENV, "search: out of memory");
+    uint64_t total = 0;
+    for (int l = 0; l < layers && st == AXM_OK; l++)
+        total += qnode_multiplications(q, &q->node[infer_layer_node(q, l)]);
+    for (int l = 0; l < layers && st == AXM_OK; l++) {
+        int node = e->node[l] = infer_layer_node(q, l);
+        e->share[l] = (double)qnode_multiplications(q, &q->node[node]) / (double)total;
+        e->weight_is_a[l] = o->weight_is_a ? o->weight_is_a[l] : infer_default_weight_is_a(&q->node[node]);
+        e->cut[l] = is_cut(q, node);
+    }
+    for (int c = 0; c < o->choices && st == AXM_OK; c++) {
+        uint8_t genome[SEARCH_GENES_MAX];
+        struct infer *probe = NULL;
+        memset(genome, c, sizeof genome);
+        st = open_genome(e, genome, &probe);
+        infer_close(probe);
+    }
+    if (st == AXM_OK && o->log && (st = make_key(e)) == AXM_OK)
+        st = open_log(e);
+    if (st == AXM_OK)
+        *out = e;
+    else
+        network_close(e);
+    return st;
+}
+
+void network_close(struct network *e)
+{
+    if (!e)
+        return;
+    sqlite3_close(e->db);
+    free(e->entry);
+    free(e->node);
+    free(e->share);
+    free(e->weight_is_a);
+    free(e->cut);
+    free(e);
+}
+
+struct evaluator network_evaluator(struct network *e)
+{
+    return (struct evaluator){ e, evaluate };
+}
+
+struct search_space network_space(const struct network *e)
+{
+    return e->space;
+}
+
+struct evaluate_stats network_stats(const struct network *e)
+{
+    return e->stats;
+}
+
+/* --- significance ----------------------------------------------------------------------------------- */
+
+struct mcnemar mcnemar_test(const uint16_t *a, const uint16_t *b, const uint8_t *truth, size_t n)
+{
+    struct mcnemar m = { 0, 0, 1 };
+    for (size_t i = 0; i < n; i++) {
+        bool hit_a = a[i] == truth[i], hit_b = b[i] == truth[i];
+        m.only_a += hit_a && !hit_b;
+        m.only_b += hit_b && !hit_a;
+    }
+    /* Both tails of the binomial distribution of discordant pairs, probability one half. */
+    uint32_t d = m.only_a + m.only_b, least = m.only_a < m.only_b ? m.only_a : m.only_b;
+    double p = 0;
+    for (uint32_t i = 0; i <= least; i++)
+        p += exp(lgamma(d + 1.0) - lgamma(i + 1.0) - lgamma(d - i + 1.0) - d * log(2));
+    m.p = d && 2 * p < 1 ? 2 * p : 1;
+    return m;
+}

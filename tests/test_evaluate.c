@@ -1,0 +1,227 @@
+/* Scores of assignments: shared layers, memory and log change nothing. */
+#include "tests/harness.h"
+
+#include <math.h>
+
+#include "base/file.h"
+#include "explore/evaluate.h"
+#include "tests/random_graph.h"
+
+enum { CHOICES = 3, IMAGES = 700 };
+
+struct fixture {
+    struct qgraph *q;
+    struct images im;
+    struct axm_mul *mul[CHOICES];
+    double coefficient[CHOICES];
+    struct network *e;
+};
+
+static void open_again(struct fixture *f, const char *log)
+{
+    struct evaluate_opts o = { .mul = (const struct axm_mul *const *)f->mul, .coefficient = f->coefficient,
+        .choices = CHOICES, .log = log, .first = 0, .n = IMAGES };
+    assert_int_equal(network_open(f->q, &f->im, &o, &f->e), AXM_OK);
+}
+
+static void fixture_init(struct fixture *f, uint64_t seed, enum quant_scheme scheme, const char *log)
+{
+    static const char *const is_signed[] = { "exact8s", "scdm8s_x5_y2", "scdm8s_x8_y4" };
+    static const char *const not[] = { "exact8u", "cdm8u_x6_y2", "drum8u_k3" };
+    struct rng r;
+    rng_init(&r, seed, 5);
+    *f = (struct fixture){ .q = random_qgraph(seed, scheme, 8, 8), .coefficient = { 1, 0.64, 0.4 } };
+    assert_non_null(f->q);
+    struct shape s = f->q->node[0].out;
+    int outputs = (int)shape_count(f->q->node[f->q->n_nodes - 1].out);
+    f->im = (struct images){ .shape = s, .count = IMAGES, .classes = outputs,
+        .pixel = malloc(IMAGES * shape_count(s)), .label = malloc(IMAGES) };
+    for (size_t i = 0; i < IMAGES; i++) {
+        random_pixels(seed * 1000 + i, s, f->im.pixel + i * shape_count(s));
+        f->im.label[i] = (uint8_t)rng_below(&r, (uint64_t)outputs);
+    }
+    for (int c = 0; c < CHOICES; c++)
+        assert_int_equal(axm_mul_open((scheme == QUANT_AFFINE ? not : is_signed)[c], &f->mul[c]), AXM_OK);
+    open_again(f, log);
+}
+
+static void fixture_release(struct fixture *f)
+{
+    network_close(f->e);
+    for (int c = 0; c < CHOICES; c++)
+        axm_mul_close(f->mul[c]);
+    qgraph_free(f->q);
+    free(f->im.pixel);
+    free(f->im.label);
+}
+
+/* The same by the engine alone, layer by layer and without tables. */
+static uint32_t plain_hits(const struct fixture *f, const uint8_t *genome)
+{
+    struct layer_mult layer[SEARCH_GENES_MAX];
+    struct infer *in;
+    uint16_t label[IMAGES];
+    uint32_t hits = 0;
+    int layers = infer_layers(f->q);
+    for (int l = 0; l < layers; l++)
+        layer[l] = (struct layer_mult){ f->mul[genome[l]],
+            infer_default_weight_is_a(&f->q->node[infer_layer_node(f->q, l)]) };
+    assert_int_equal(infer_open(f->q, layer, layers, &(struct infer_opts){ .level = GEMM_PORTABLE }, &in),
+                     AXM_OK);
+    assert_int_equal(infer_run(in, &f->im, 0, IMAGES, NULL, label), AXM_OK);
+    for (size_t i = 0; i < IMAGES; i++)
+        hits += label[i] == f->im.label[i];
+    infer_close(in);
+    return hits;
+}
+
+static size_t random_batch(const struct fixture *f, uint64_t seed, uint8_t *genome, size_t n)
+{
+    struct rng r;
+    size_t genes = (size_t)network_space(f->e).genes;
+    rng_init(&r, seed, 0);
+    for (size_t i = 0; i < n * genes; i++)
+        genome[i] = (uint8_t)rng_below(&r, CHOICES);
+    if (n > 3) {
+        memcpy(genome + genes, genome, genes);                 /* twice in a batch */
+        memcpy(genome + 2 * genes, genome, genes - 1);         /* the same but for the last layer */
+    }
+    return genes;
+}
+
+static void check_scores(uint64_t seed, enum quant_scheme scheme)
+{
+    enum { N = 12 };
+    struct fixture f;
+    uint8_t genome[N * SEARCH_GENES_MAX];
+    struct score score[N];
+    fixture_init(&f, seed, scheme, NULL);
+    size_t genes = random_batch(&f, seed, genome, N);
+    struct evaluator e = network_evaluator(f.e);
+    assert_int_equal(e.evaluate(e.ctx, genome, N, score), AXM_OK);
+    for (size_t i = 0; i < N; i++) {
+        CHECK(score[i].hits == plain_hits(&f, genome + i * genes), "seed %llu, genome %zu",
+              (unsigned long long)seed, i);
+        assert_int_equal(score[i].images, IMAGES);
+    }
+    struct evaluate_stats before = network_stats(f.e);
+    assert_int_equal(e.evaluate(e.ctx, genome, N, score), AXM_OK);
+    struct evaluate_stats after = network_stats(f.e);
+    assert_int_equal(after.run, before.run);
+    assert_int_equal(after.remembered, before.remembered + N);
+    fixture_release(&f);
+}
+
+TEST(test_evaluate__scores_equal_the_engine)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++)
+        check_scores(seed, seed % 3 == 0 ? QUANT_ACE : seed % 3 == 1 ? QUANT_SYMMETRIC : QUANT_AFFINE);
+}
+
+TEST(test_evaluate__layers_in_common_are_run_once)
+{
+    struct fixture f;
+    uint8_t genome[4 * SEARCH_GENES_MAX] = { 0 };
+    struct score score[4];
+    /* A network in which the second layer from the end is a cut. */
+    for (uint64_t seed = 1;; seed++) {
+        fixture_init(&f, seed, QUANT_SYMMETRIC, NULL);
+        int genes = network_space(f.e).genes, from = genes > 1 ? infer_layer_node(f.q, genes - 2) : -1;
+        bool cut = from >= 0;
+        for (int i = from + 1; cut && i < f.q->n_nodes; i++)
+            for (int k = 0; k < f.q->node[i].n_inputs; k++)
+                cut = cut && f.q->node[i].input[k] >= from;
+        if (cut)
+            break;
+        fixture_release(&f);
+        assert_true(seed < 100);
+    }
+    size_t genes = (size_t)network_space(f.e).genes;
+    genome[genes - 1] = 0;
+    genome[2 * genes - 1] = 1;
+    genome[3 * genes - 1] = 2;
+    struct evaluator e = network_evaluator(f.e);
+    assert_int_equal(e.evaluate(e.ctx, genome, 3, score), AXM_OK);
+    struct evaluate_stats s = network_stats(f.e);
+    assert_int_equal(s.run, 3);
+    assert_int_equal(s.layers_run, genes - 1 + 3);
+    assert_int_equal(s.layers_shared, 2 * (genes - 1));
+    fixture_release(&f);
+}
+
+TEST(test_evaluate__a_log_is_remembered)
+{
+    enum { N = 5 };
+    struct fixture f;
+    struct strbuf dir = { 0 }, log = { 0 };
+    uint8_t genome[N * SEARCH_GENES_MAX];
+    struct score first[N], second[N];
+    assert_int_equal(file_scratch_dir(&dir), AXM_OK);
+    strbuf_addf(&log, "%s/log.sqlite", dir.s);
+    fixture_init(&f, 2, QUANT_SYMMETRIC, log.s);
+    random_batch(&f, 9, genome, N);
+    struct evaluator e = network_evaluator(f.e);
+    assert_int_equal(e.evaluate(e.ctx, genome, N, first), AXM_OK);
+    network_close(f.e);
+    open_again(&f, log.s);
+    e = network_evaluator(f.e);
+    assert_int_equal(e.evaluate(e.ctx, genome, N, second), AXM_OK);
+    assert_int_equal(network_stats(f.e).run, 0);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(first[i].hits, second[i].hits);
+    /* Another weight is another network. */
+    network_close(f.e);
+    f.q->node[infer_layer_node(f.q, 0)].weight[0] ^= 1;
+    open_again(&f, log.s);
+    e = network_evaluator(f.e);
+    assert_int_equal(e.evaluate(e.ctx, genome, N, second), AXM_OK);
+    assert_true(network_stats(f.e).run > 0);
+    fixture_release(&f);
+    file_remove_tree(dir.s);
+    strbuf_release(&dir);
+    strbuf_release(&log);
+}
+
+TEST(test_evaluate__savings_by_hand)
+{
+    struct fixture f;
+    uint8_t genome[SEARCH_GENES_MAX];
+    double paper, plain;
+    fixture_init(&f, 4, QUANT_SYMMETRIC, NULL);
+    memset(genome, 2, sizeof genome);
+    network_savings(f.e, genome, &paper, &plain);
+    assert_true(fabs(paper - 150) < 1e-9 && fabs(plain - 60) < 1e-9);   /* 1 / 0.4 - 1, 1 - 0.4 */
+    fixture_release(&f);
+}
+
+TEST(test_evaluate__mcnemar_by_hand)
+{
+    uint16_t a[20] = { 0 }, b[20] = { 0 };
+    uint8_t truth[20] = { 0 };
+    for (int i = 0; i < 9; i++)
+        a[i] = 1;
+    b[9] = 1;
+    /* Discordant pairs 1 and 9: 2 (C(10,0) + C(10,1)) / 2^10. */
+    struct mcnemar m = mcnemar_test(a, b, truth, 20);
+    assert_int_equal(m.only_a, 1);
+    assert_int_equal(m.only_b, 9);
+    assert_true(fabs(m.p - 22.0 / 1024) < 1e-12);
+    assert_true(mcnemar_test(a, a, truth, 20).p == 1);
+}
+
+TEST(test_evaluate__options_bad)
+{
+    struct fixture f;
+    struct network *e;
+    fixture_init(&f, 1, QUANT_SYMMETRIC, NULL);
+    struct evaluate_opts o = { .mul = (const struct axm_mul *const *)f.mul, .coefficient = f.coefficient,
+        .choices = CHOICES, .first = 1, .n = IMAGES };
+    assert_int_equal(network_open(f.q, &f.im, &o, &e), AXM_USAGE);
+    o.first = 0;
+    f.coefficient[1] = 0;
+    assert_int_equal(network_open(f.q, &f.im, &o, &e), AXM_USAGE);
+    f.coefficient[1] = 1;
+    o.log = "/nonexistent/log.sqlite";
+    assert_int_equal(network_open(f.q, &f.im, &o, &e), AXM_ENV);
+    fixture_release(&f);
+}
