@@ -58,7 +58,8 @@ enum axm_status gemm_pack(const struct gemm *g, const uint8_t *w, size_t n, size
 void gemm_weights_free(struct gemm_weights *w);
 
 /* x: [k][x_stride], m of each row used, readable up to the next multiple of 64; acc: [n][acc_stride],
- * overwritten.  Scratch comes from the caller: gemm_scratch() bytes, 64-byte aligned, one per thread. */
+ * overwritten.  Scratch comes from the caller: gemm_scratch() bytes, 64-byte aligned, one per thread;
+ * what is enough for m is enough for less. */
 size_t gemm_scratch(const struct gemm_weights *w, size_t m);
 void gemm_run(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m, int32_t *acc,
               size_t acc_stride, void *scratch);

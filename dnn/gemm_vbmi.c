@@ -455,9 +455,11 @@ static size_t scratch(const struct gemm_weights *w, size_t m)
 {
     const struct gemm_form *f = &w->g->f;
     size_t bytes = (size_t)f->n_terms * UNIT * gemm_round_up(w->k, 4), planes = 0;
+    (void)m;
     if (f->n_planes)
-        planes = by_x(w, m) ? (size_t)UNIT * CHUNK + UNIT * sizeof(int32_t) * gemm_round_up(w->n, UNIT)
-                            : (size_t)PANEL * UNIT * CHUNK;
+        planes = (size_t)PANEL * UNIT * CHUNK;
+    if (w->index)
+        planes += UNIT * sizeof(int32_t) * gemm_round_up(w->n, UNIT);
     return bytes > planes ? bytes : planes;
 }
 
