@@ -1,7 +1,10 @@
 #include "synth/synth.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -12,18 +15,18 @@
 static const struct {
     const char *name;
     bool maps, keeps_adders;
-    const char *script;          /* after reading; ${lib} and ${top} are filled in */
+    const char *script;          /* after reading; ${top} is filled in */
 } modes[SYNTH_MODES] = {
     [SYNTH_ADDERS] = { "adders", true, true,
         "hierarchy -check -top ${top}\nproc\nflatten\nopt -full\ntechmap\nopt\n"
-        "abc -liberty ${lib}\nopt_clean -purge\n" },
+        "abc -liberty cells.lib\nopt_clean -purge\n" },
     [SYNTH_FLAT] = { "flat", true, false,
-        "synth -flatten -top ${top}\nabc -liberty ${lib}\nopt_clean -purge\n" },
+        "synth -flatten -top ${top}\nabc -liberty cells.lib\nopt_clean -purge\n" },
     [SYNTH_EXTRACT] = { "extract", true, true,
         /* synth drops modules that nothing uses yet, the adder cells too: read again */
         "synth -flatten -top ${top}\nextract_fa -fa\ntechmap -map extract.v\nopt_clean\n"
         "read_verilog -overwrite adders.v\n"
-        "hierarchy -check -top ${top}\nflatten\nabc -liberty ${lib}\nopt_clean -purge\n" },
+        "hierarchy -check -top ${top}\nflatten\nabc -liberty cells.lib\nopt_clean -purge\n" },
     [SYNTH_GENERIC] = { "generic", false, false, "synth -flatten -top ${top}\nopt_clean -purge\n" },
     [SYNTH_ICE40] = { "ice40", false, false,
         "synth_ice40 -noflatten -top ${top}\nflatten\nopt_clean -purge\n" },
@@ -56,6 +59,7 @@ enum axm_status synth_mode_parse(const char *name, enum synth_mode *out)
 
 struct scratch {
     struct strbuf dir;
+    bool keep;               /* a tool failed on what is in it */
 };
 
 static enum axm_status scratch_write(const struct scratch *s, const char *file, const struct strbuf *text)
@@ -78,19 +82,33 @@ static enum axm_status scratch_read(const struct scratch *s, const char *file, s
     return st;
 }
 
-/* Runs a tool inside; a failure keeps the directory and says where it is. */
-static enum axm_status scratch_run(const struct scratch *s, const char *const argv[], struct strbuf *output)
+/* The library as cells.lib: tools run elsewhere, and want no blanks in names. */
+static enum axm_status scratch_link_library(const struct scratch *s, const struct liberty *lib)
 {
-    struct proc_opts o = { .dir = s->dir.s, .out = output, .err = output, .timeout_s = 600 };
-    enum axm_status st = proc_run(argv, &o);
-    if (st == AXM_ENV)
-        note("scratch directory kept: %s", s->dir.s);
+    char target[PATH_MAX];
+    struct strbuf link = { 0 };
+    strbuf_addf(&link, "%s/cells.lib", s->dir.s);
+    enum axm_status st = link.failed ? fail(AXM_ENV, "cells.lib: out of memory") : AXM_OK;
+    if (st == AXM_OK && (!realpath(lib->path, target) || symlink(target, link.s)))
+        st = fail(AXM_ENV, "%s: %s", lib->path, strerror(errno));
+    strbuf_release(&link);
     return st;
 }
 
-static void scratch_end(struct scratch *s, enum axm_status st)
+static enum axm_status scratch_run(struct scratch *s, const char *const argv[], struct strbuf *output)
 {
-    if (st != AXM_ENV && s->dir.s)
+    struct proc_opts o = { .dir = s->dir.s, .out = output, .err = output, .timeout_s = 600 };
+    enum axm_status st = proc_run(argv, &o);
+    s->keep = st == AXM_ENV;
+    return st;
+}
+
+/* Deletes the directory, or says where it is. */
+static void scratch_end(struct scratch *s)
+{
+    if (s->keep)
+        note("scratch directory kept: %s", s->dir.s);
+    else if (s->dir.s)
         file_remove_tree(s->dir.s);
     strbuf_release(&s->dir);
 }
@@ -100,6 +118,19 @@ static void scratch_end(struct scratch *s, enum axm_status st)
 static const char *output_name(const struct lib_cell *c, int o)
 {
     return c->output[o].name;
+}
+
+/* The gates that ABC cannot do without, and does not name when it fails. */
+static enum axm_status check_gates(const struct liberty *lib)
+{
+    static const uint64_t and_like[] = { 0x8, 0x7, 0xe, 0x1, 0x2, 0xb };   /* of a, b or their complements */
+    bool has_and = false;
+    for (size_t i = 0; i < sizeof and_like / sizeof and_like[0]; i++)
+        has_and |= liberty_by_function(lib, 2, and_like[i]) != NULL;
+    const char *missing = !liberty_by_function(lib, 1, 0x1) ? "inverter"
+                          : !liberty_by_function(lib, 1, 0x2) ? "buffer"
+                          : !has_and ? "two-input AND, NAND, OR or NOR" : NULL;
+    return missing ? fail(AXM_USAGE, "%s: no %s cell, which ABC needs", lib->path, missing) : AXM_OK;
 }
 
 /* axm_fa and axm_ha as the library's cells. */
@@ -135,14 +166,11 @@ static const char extract_map[] =
     "    axm_fa fa (.a_i(A[i]), .b_i(B[i]), .c_i(C[i]), .s_o(Y[i]), .co_o(X[i]));\n"
     "  end endgenerate\nendmodule\n";
 
-static void add_filled(struct strbuf *out, const char *script, const char *top, const char *lib)
+static void add_filled(struct strbuf *out, const char *script, const char *top)
 {
     for (const char *s = script; *s;) {
         if (!strncmp(s, "${top}", 6)) {
             strbuf_adds(out, top);
-            s += 6;
-        } else if (!strncmp(s, "${lib}", 6)) {
-            strbuf_adds(out, lib);
             s += 6;
         } else {
             strbuf_add(out, s++, 1);
@@ -157,14 +185,19 @@ static enum axm_status write_inputs(const struct scratch *s, const char *verilog
     enum axm_status st = AXM_OK;
     strbuf_adds(&design, verilog);
     strbuf_adds(&map, extract_map);
-    if (modes[o->mode].keeps_adders)
-        st = add_adder_modules(o->lib, &adders);
-    else
+    if (!modes[o->mode].keeps_adders)
         write_verilog_library(&adders);
-    if (modes[o->mode].maps)
-        strbuf_addf(&script, "read_liberty -lib %s\n", o->lib->path);
+    else
+        st = add_adder_modules(o->lib, &adders);
+    if (modes[o->mode].maps) {
+        strbuf_adds(&script, "read_liberty -lib cells.lib\n");
+        if (st == AXM_OK)
+            st = check_gates(o->lib);
+        if (st == AXM_OK)
+            st = scratch_link_library(s, o->lib);
+    }
     strbuf_adds(&script, "read_verilog adders.v design.v\n");
-    add_filled(&script, modes[o->mode].script, top, o->lib ? o->lib->path : "");
+    add_filled(&script, modes[o->mode].script, top);
     strbuf_adds(&script, "write_json out.json\n");
     if (st == AXM_OK)
         st = scratch_write(s, "design.v", &design);
@@ -238,7 +271,7 @@ enum axm_status synth_run(const char *verilog, const char *top, const struct syn
         st = count_cells(json.s, top, &r);
     if (st == AXM_OK && modes[o->mode].maps)
         st = mapped_read_json(json.s, top, o->lib, &o->mapped, &r.mapped);
-    scratch_end(&s, st);
+    scratch_end(&s);
     strbuf_release(&json);
     strbuf_release(&log);
     if (st == AXM_OK)
@@ -332,6 +365,19 @@ out:
 
 /* --- OpenSTA ----------------------------------------------------------------- */
 
+/* OpenSTA ends with code 0 whatever happened: its first error, else its last line. */
+static void complaint(const char *report, char *out, size_t size)
+{
+    const char *line = report;
+    for (const char *s = report; *s; s += strcspn(s, "\n"), s += *s == '\n') {
+        if (*s != '\n')
+            line = s;
+        if (!strncmp(s, "Error", 5))
+            break;
+    }
+    snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
 /* Lines of the report's path: "... 0.3985 ^ u1/YS (FAX1)". */
 static enum axm_status parse_path(const char *report, const char *name, struct timing *t)
 {
@@ -360,9 +406,11 @@ static enum axm_status parse_path(const char *report, const char *name, struct t
         }
         line = next ? next + 1 : NULL;
     }
-    if (!arrived)
-        return fail(AXM_ENV, "%s: OpenSTA reported no path", name);
-    return AXM_OK;
+    if (arrived)
+        return AXM_OK;
+    char said[256];
+    complaint(report, said, sizeof said);
+    return fail(AXM_ENV, "%s: OpenSTA reported no path: %s", name, said);
 }
 
 /* True if some output depends on a cell; a netlist of wires has no path to report. */
@@ -385,27 +433,31 @@ enum axm_status timing_run(const struct mapped *m, const char *name, const struc
     enum axm_status st = proc_need("sta", "opensta");
     if (st == AXM_OK)
         st = file_scratch_dir(&s.dir);
+    if (st == AXM_OK)
+        st = scratch_link_library(&s, m->lib);
     mapped_write_verilog(m, name, &netlist);
     /* Without an input delay relative to a clock the paths are not constrained. */
     strbuf_addf(&script,
-                "read_liberty %s\nread_verilog design.v\nlink_design %s\n"
+                "read_liberty cells.lib\nread_verilog design.v\nlink_design %s\n"
                 "create_clock -name virtual -period 1000\n"
                 "set_input_delay 0 -clock virtual [all_inputs]\n"
                 "set_output_delay 0 -clock virtual [all_outputs]\n"
                 "set_input_transition %.6f [all_inputs]\nset_load %.6f [all_outputs]\n"
                 "report_checks -path_delay max -digits 6\nwrite_sdf -digits 6 out.sdf\n",
-                m->lib->path, name, o->input_slew_ns, o->output_load_pf);
+                name, o->input_slew_ns, o->output_load_pf);
     if (st == AXM_OK)
         st = scratch_write(&s, "design.v", &netlist);
     if (st == AXM_OK)
         st = scratch_write(&s, "run.tcl", &script);
     if (st == AXM_OK)
         st = scratch_run(&s, argv, &report);
-    if (st == AXM_OK)
+    if (st == AXM_OK) {
         st = parse_path(report.s ? report.s : "", name, &t);
+        s.keep = st != AXM_OK;
+    }
     if (st == AXM_OK && sdf)
         st = scratch_read(&s, "out.sdf", sdf);
-    scratch_end(&s, st);
+    scratch_end(&s);
     strbuf_release(&netlist);
     strbuf_release(&script);
     strbuf_release(&report);

@@ -42,6 +42,8 @@ struct synth_result {
 /* Maps module `top` of the Verilog text.  The text instantiates axm_fa and
  * axm_ha without defining them (verilog_opts.no_library).  A failure of Yosys is
  * reported with its last lines and the scratch directory, which then stays.
+ * AXM_USAGE names what a library lacks: an inverter, a buffer, a two-input AND or OR of
+ * any kind, or in the modes that keep adders a full or half adder.
  * Release with synth_release(). */
 enum axm_status synth_run(const char *verilog, const char *top, const struct synth_opts *o,
                           struct synth_result *out) AXM_MUST_CHECK;
