@@ -41,7 +41,7 @@ ASAN_OBJ += $B/rtl_embed.o $B/model_embed.o
 TEST_OBJ := $(TESTS:%=$B/asan/tests/%.o)
 # What the fuzzed parsers need; the rest is not written for clang.
 FUZZ_OBJ := $(patsubst %.c,$B/fuzz/%.o,$(filter base/% cmodel/% synth/liberty.c,$(LIB_SRC)) \
-  $(wildcard dnn/graph.c dnn/qgraph.c dnn/model.c dnn/model_json.c dnn/reference.c))
+  $(wildcard dnn/data_idx.c dnn/graph.c dnn/qgraph.c dnn/model.c dnn/model_json.c dnn/reference.c))
 BENCH_OBJ := $(BENCHES:%=$B/bench/%.o)
 DEPS := $(patsubst %.o,%.d,$(LIB_OBJ) $(DNN_OBJ) $(CLI_OBJ) $(ASAN_OBJ) $(TEST_OBJ) $(FUZZ_OBJ) $(BENCH_OBJ) \
   $(FUZZERS:%=$B/fuzz/fuzz/%.o))
@@ -129,7 +129,7 @@ $B/fuzz/%.o: %.c Makefile
 	  -DAXM_VERSION='"$(VERSION)"' $(INCLUDE) -MMD -MP -c $< -o $@
 
 $(FUZZERS:%=$B/fuzz/%): $B/fuzz/%: $B/fuzz/fuzz/%.o $(FUZZ_OBJ)
-	clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+	clang -fsanitize=fuzzer,address,undefined -o $@ $^ -lz $(LIBS)
 
 fuzzers: $(FUZZERS:%=$B/fuzz/%)  ## build the fuzzing targets (clang, libFuzzer)
 

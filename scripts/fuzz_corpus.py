@@ -4,7 +4,9 @@
 The formats of the inputs are those of fuzz/property.h.  Standard library only;
 the files are the same on every run.
 """
+import gzip
 import json
+import math
 import os
 import struct
 
@@ -252,6 +254,36 @@ LIBERTIES = {
 }
 
 
+# --- idx: a 16-bit length of the images' bytes, these, then those of the labels -------------
+
+
+def idx(*dims, data=None, magic=None):
+    body = bytes(i % 10 for i in range(math.prod(dims))) if data is None else data
+    return struct.pack(">%dI" % (1 + len(dims)), 0x800 + len(dims) if magic is None else magic, *dims) + body
+
+
+def gz(raw):
+    return gzip.compress(raw, mtime=0)
+
+
+def pair(images, labels):
+    return struct.pack("<H", len(images)) + images + labels
+
+
+IDX = {
+    "plain": pair(idx(3, 2, 4), idx(3)),
+    "gzip": pair(gz(idx(3, 2, 4)), gz(idx(3))),
+    "one": pair(idx(1, 1, 1), gz(idx(1))),
+    "counts_differ": pair(idx(3, 2, 2), idx(2)),
+    "label_too_large": pair(idx(2, 1, 1), idx(2, data=b"\x09\x0a")),
+    "huge": pair(idx(0xffffffff, 0xffff, 0xffff, data=b""), idx(0xffffffff, data=b"")),
+    "float": pair(idx(1, 1, 1, magic=0xd03), idx(1)),
+    "gzip_cut": pair(gz(idx(3, 2, 4))[:-5], idx(3)),
+    "gzip_and_more": pair(gz(idx(3, 2, 4)) + b"x", idx(3)),
+    "none": pair(idx(0, 2, 2), idx(0)),
+}
+
+
 def write(fuzzer, name, data):
     folder = os.path.join(ROOT, fuzzer)
     os.makedirs(folder, exist_ok=True)
@@ -269,3 +301,5 @@ for name, data in MODELS.items():
     write("fuzz_model", name, data)
 for name, data in LIBERTIES.items():
     write("fuzz_liberty", name, data)
+for name, data in IDX.items():
+    write("fuzz_idx", name, data)

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "fuzz/property_liberty.h"
+#include "fuzz/property_idx.h"
 #include "fuzz/property_model.h"
 
 enum { SEED = 1, INPUTS_MAX = 128, LEN_MAX = 4096 };
@@ -131,4 +132,9 @@ TEST(test_fuzz_smoke__models)
 TEST(test_fuzz_smoke__liberties)
 {
     check_mutated("fuzz_liberty", property_liberty, 20000);
+}
+
+TEST(test_fuzz_smoke__idx)
+{
+    check_mutated("fuzz_idx", property_idx, 20000);
 }
