@@ -65,7 +65,7 @@ $B/asan/%.o: %.c Makefile
 	$(CC) $(STRICT) -O1 -g $(SANITIZE) -DAXM_VERSION='"$(VERSION)"' $(INCLUDE) -MMD -MP -c $< -o $@
 
 # The hand-written Verilog travels inside the library: proofs need it at run time.
-EMBEDDED := $(RTL) sim/array_shim.h sim/array_shim.cpp sim/sliced_kernel.h
+EMBEDDED := $(RTL) rtl/tb/array_tb.cpp sim/array_shim.h sim/array_shim.cpp sim/sliced_kernel.h
 $B/rtl_embed.c: $(EMBEDDED) scripts/embed.sh Makefile
 	@mkdir -p $(@D)
 	scripts/embed.sh embedded_rtl $(EMBEDDED) > $@.tmp && mv $@.tmp $@

@@ -1,8 +1,10 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "cli/common.h"
+#include "gen/array.h"
 #include "gen/circuit.h"
 #include "gen/reference.h"
 
@@ -16,6 +18,15 @@ static const struct cli_option options[] = {
     { "register-inputs", 0, NULL, "a register on every input bit" },
     { "register-outputs", 0, NULL, "a register on every output bit" },
     { "behavioural", 0, NULL, "Verilog: the hand-written reference instead of gates (SPEC_ref)" },
+    { "rows", 0, "N", "array: rows of cells (default 8)" },
+    { "cols", 0, "N", "array: columns of cells (default 8)" },
+    { "mult", 0, "SPEC", "array: the multiplier" },
+    { "dataflow", 0, "ws|os", "array: weight- or output-stationary (default ws)" },
+    { "lanes", 0, "N", "array: requantizers, and words of a result beat; divides cols (default: cols)" },
+    { "acc-bits", 0, "N", "array: bits of the accumulators (default 32)" },
+    { "acc-depth", 0, "N", "array, ws: most activation rows of a job (default 256)" },
+    { "weight", 0, "a|b|runtime", "array: which operand the weight is (default: runtime, or b where the "
+                                  "operands have two widths)" },
     { 0 },
 };
 
@@ -27,7 +38,14 @@ static const char help[] =
     "\n"
     "  axmul gen scdm8s_x5_y2 -o scdm8s_x5_y2.v\n"
     "  axmul gen dadda16s_ks --pipeline 2 -o mul.v\n"
-    "  axmul gen drum8u_k3 drum8u_k4 -o out/ --as blif\n";
+    "  axmul gen drum8u_k3 drum8u_k4 -o out/ --as blif\n"
+    "\n"
+    "\"gen array\" writes a directory with a systolic array around a multiplier: Verilog, file\n"
+    "list, SDC, test benches for Icarus and Verilator, register map (Markdown, C header,\n"
+    "IP-XACT), Makefile and README. scdmr and cdmr get x and y from a register, per job.\n"
+    "\n"
+    "  axmul gen array --rows 8 --cols 8 --mult scdm8s_x5_y2 --dataflow ws -o array/\n"
+    "  make -C array icarus\n";
 
 static enum axm_status write_behavioural(const struct axm_spec *s, const char *path)
 {
@@ -72,9 +90,71 @@ static enum axm_status parse_one(const char *text, struct axm_spec *out)
     return axm_spec_parse(text, out);
 }
 
+/* --- gen array ---------------------------------------------------------------------- */
+
+static const char *const array_options[] = { "rows", "cols", "mult", "dataflow", "lanes", "acc-bits",
+    "acc-depth", "weight" };
+static const char *const circuit_options[] = { "as", "flat", "pipeline", "register-inputs",
+    "register-outputs", "behavioural" };
+
+/* The first of n options that was given, NULL if none. */
+static const char *given(const struct cli_args *args, const char *const *option, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (cli_get(args, option[i]))
+            return option[i];
+    return NULL;
+}
+
+static enum axm_status run_array(const struct cli_args *args)
+{
+    const char *mult = cli_get(args, "mult"), *dir = cli_get(args, "output");
+    const char *odd = given(args, circuit_options, sizeof circuit_options / sizeof circuit_options[0]);
+    if (args->n_operands > 1)
+        return fail(AXM_USAGE, "gen array: takes no operands, got \"%s\"; its multiplier is --mult SPEC",
+                    args->operand[1]);
+    if (odd)
+        return fail(AXM_USAGE, "gen array: --%s is not for arrays", odd);
+    if (!mult || !dir)
+        return fail(AXM_USAGE, "usage: axmul gen array --mult SPEC -o DIR [--rows N] [--cols N] ...");
+    if (!strcmp(dir, "-"))
+        return fail(AXM_USAGE, "gen array: -o must be a directory, got \"-\"");
+    struct axm_spec spec;
+    enum axm_status st = parse_one(mult, &spec);
+    if (st != AXM_OK)
+        return st;
+    struct array_config c = array_defaults(&spec);
+    const char *dataflow = cli_get(args, "dataflow"), *weight = cli_get(args, "weight");
+    int64_t rows, cols, lanes, acc_bits, acc_depth;
+    if ((st = cli_get_int(args, "rows", 1, ARRAY_ROWS_MAX, c.rows, &rows)) ||
+        (st = cli_get_int(args, "cols", 1, ARRAY_COLS_MAX, c.cols, &cols)) ||
+        (st = cli_get_int(args, "lanes", 1, ARRAY_COLS_MAX, cols, &lanes)) ||
+        (st = cli_get_int(args, "acc-bits", 1, 32, c.acc_bits, &acc_bits)) ||
+        (st = cli_get_int(args, "acc-depth", 2, 1 << 16, c.acc_depth, &acc_depth)))
+        return st;
+    c.rows = (int)rows;
+    c.cols = (int)cols;
+    c.lanes = (int)lanes;
+    c.acc_bits = (int)acc_bits;
+    c.acc_depth = (int)acc_depth;
+    if (dataflow)
+        c.dataflow = !strcmp(dataflow, "os") ? ARRAY_OS : ARRAY_WS;
+    if (c.dataflow == ARRAY_OS && cli_get(args, "acc-depth"))
+        return fail(AXM_USAGE, "gen array: --acc-depth is for --dataflow ws");
+    if (weight)
+        c.order = weight[0] == 'a' ? ARRAY_WEIGHT_IS_A : weight[0] == 'b' ? ARRAY_WEIGHT_IS_B
+                                                                         : ARRAY_ORDER_RUNTIME;
+    return array_write_dir(&c, dir);
+}
+
 static enum axm_status run(const struct cli_args *args)
 {
     int64_t stages;
+    if (!strcmp(args->operand[0], "array"))
+        return run_array(args);
+    const char *odd = given(args, array_options, sizeof array_options / sizeof array_options[0]);
+    if (odd)
+        return fail(AXM_USAGE, "gen: --%s is for \"gen array\"", odd);
     enum axm_status st = cli_get_int(args, "pipeline", 0, 64, 0, &stages);
     if (st != AXM_OK)
         return st;
@@ -100,8 +180,8 @@ static enum axm_status run(const struct cli_args *args)
 
 const struct cli_command cmd_gen = {
     .name = "gen",
-    .synopsis = "SPEC... [-o FILE|DIR]",
-    .brief = "the circuit as Verilog, BLIF, AIGER, DOT or C",
+    .synopsis = "SPEC... [-o FILE|DIR] | array --mult SPEC -o DIR",
+    .brief = "the circuit as Verilog, BLIF, AIGER, DOT or C; a systolic array",
     .help = help,
     .options = options,
     .operands_min = 1,

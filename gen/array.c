@@ -7,6 +7,7 @@
 #include "base/embed.h"
 #include "gen/build.h"
 #include "gen/circuit.h"
+#include "gen/reference.h"
 
 struct array_config array_defaults(const struct axm_spec *mult)
 {
@@ -119,19 +120,22 @@ void array_write_modules(const struct array_config *c, struct strbuf *out)
         strbuf_addf(out, "%s\n", text);
 }
 
-void array_write_wrapper(const struct array_config *c, struct strbuf *out)
+/* Module `unit` around the module called like the circuit with the suffix. */
+static void write_wrapper(const struct array_config *c, const char *unit, const char *suffix,
+                          struct strbuf *out)
 {
     const struct axm_spec *s = &c->mult;
     char name[AXM_SPEC_MAX];
     static const char *const a[] = { "x_i", "w_i", "order_i ? w_i : x_i" };
     static const char *const b[] = { "w_i", "x_i", "order_i ? x_i : w_i" };
     axm_spec_print_circuit(s, name);
-    strbuf_addf(out, "// mul_unit: %s in a cell of the array; %s.\n`default_nettype none\n\n", name,
+    strbuf_addf(out, "// %s: %s%s in a cell of the array; %s.\n`default_nettype none\n\n", unit, name, suffix,
                 c->order == ARRAY_ORDER_RUNTIME ? "order_i says whether the weight is operand a" :
                 c->order == ARRAY_WEIGHT_IS_A ? "the weight is operand a" : "the weight is operand b");
-    strbuf_addf(out, "module mul_unit (\n  input  wire [%d:0] w_i,\n  input  wire [%d:0] x_i,\n"
+    strbuf_addf(out, "module %s (\n  input  wire [%d:0] w_i,\n  input  wire [%d:0] x_i,\n"
                      "  input  wire order_i,\n  input  wire [%d:0] mode_i,\n  output wire [%d:0] p_o\n);\n",
-                array_w_bits(c) - 1, array_x_bits(c) - 1, ARRAY_MODE_BITS - 1, axm_spec_product_width(s) - 1);
+                unit, array_w_bits(c) - 1, array_x_bits(c) - 1, ARRAY_MODE_BITS - 1,
+                axm_spec_product_width(s) - 1);
     int bits = mode_bits(s), at = 0;
     bool unused_order = c->order != ARRAY_ORDER_RUNTIME;
     if (unused_order || bits < ARRAY_MODE_BITS) {
@@ -142,7 +146,8 @@ void array_write_wrapper(const struct array_config *c, struct strbuf *out)
             strbuf_addf(out, ", mode_i[%d:%d]", ARRAY_MODE_BITS - 1, bits);
         strbuf_adds(out, "};\n");
     }
-    strbuf_addf(out, "  %s u_mul (\n    .a_i(%s),\n    .b_i(%s),\n", name, a[c->order], b[c->order]);
+    strbuf_addf(out, "  %s%s u_mul (\n    .a_i(%s),\n    .b_i(%s),\n", name, suffix, a[c->order],
+                b[c->order]);
     for (int i = 0; i < axm_param_count(s->family); i++)
         if (s->family->param[i].runtime && axm_param_exists(s, i)) {
             int width = mul_runtime_port_width(s, i);
@@ -152,7 +157,19 @@ void array_write_wrapper(const struct array_config *c, struct strbuf *out)
     strbuf_adds(out, "    .p_o(p_o)\n  );\nendmodule\n\n`default_nettype wire\n");
 }
 
-enum axm_status array_write_unit(const struct array_config *c, struct strbuf *out)
+void array_write_wrapper(const struct array_config *c, struct strbuf *out)
+{
+    write_wrapper(c, "mul_unit", "", out);
+}
+
+enum axm_status array_write_reference(const struct array_config *c, struct strbuf *out)
+{
+    write_wrapper(c, "ref_unit", "_ref", out);
+    strbuf_adds(out, "\n");
+    return ref_wrapper(&c->mult, out);
+}
+
+enum axm_status array_write_mult(const struct array_config *c, struct strbuf *out)
 {
     char *text;
     size_t len;
@@ -162,9 +179,20 @@ enum axm_status array_write_unit(const struct array_config *c, struct strbuf *ou
         return st;
     strbuf_add(out, text, len);
     axm_circuit_free(text);
+    return AXM_OK;
+}
+
+enum axm_status array_write_unit(const struct array_config *c, struct strbuf *out)
+{
+    enum axm_status st = array_write_mult(c, out);
     strbuf_adds(out, "\n");
     array_write_wrapper(c, out);
-    return AXM_OK;
+    return st;
+}
+
+bool array_port_is_vector(const struct array_port *port)
+{
+    return port->width > 1 || strstr(port->name, "tdata");
 }
 
 void array_ports(const struct array_config *c, struct array_port port[ARRAY_PORTS])
@@ -196,7 +224,7 @@ void array_write_top(const struct array_config *c, const char *module, const cha
     strbuf_addf(out, "`default_nettype none\n\nmodule %s (\n", module);
     for (int i = 0; port[i].name; i++) {
         char range[24] = "";
-        if (port[i].width > 1 || strstr(port[i].name, "tdata"))
+        if (array_port_is_vector(&port[i]))
             snprintf(range, sizeof range, "[%d:0] ", port[i].width - 1);
         strbuf_addf(out, "  %s wire %s%s%s\n", port[i].output ? "output" : "input ", range, port[i].name,
                     port[i + 1].name ? "," : "");

@@ -47,10 +47,14 @@ int array_row_sum(const struct array_config *c);   /* 1: unsigned, there is a co
 const char *array_module(const struct array_config *c, int i, const char **text);
 
 /* Pieces of Verilog, appended.  The modules are those; the wrapper is module mul_unit that instantiates the
- * multiplier, the unit is that with the multiplier's gates; the top has the array's ports. */
+ * multiplier, the unit is that with the multiplier's gates (array_write_mult()); the top has the array's
+ * ports. */
 void array_write_wrapper(const struct array_config *c, struct strbuf *out);
 void array_write_modules(const struct array_config *c, struct strbuf *out);
+enum axm_status array_write_mult(const struct array_config *c, struct strbuf *out) AXM_MUST_CHECK;
 enum axm_status array_write_unit(const struct array_config *c, struct strbuf *out) AXM_MUST_CHECK;
+/* Module ref_unit, with the ports of mul_unit: the multiplier's behavioural reference (gen/reference.h). */
+enum axm_status array_write_reference(const struct array_config *c, struct strbuf *out) AXM_MUST_CHECK;
 /* body: further text inside the module, or NULL. */
 void array_write_top(const struct array_config *c, const char *module, const char *body, struct strbuf *out);
 
@@ -62,6 +66,7 @@ struct array_port {
 };
 enum { ARRAY_PORTS = 33 };
 void array_ports(const struct array_config *c, struct array_port port[ARRAY_PORTS]);
+bool array_port_is_vector(const struct array_port *port);   /* declared with a range, [0:0] included */
 
 /* The whole self-contained directory: Verilog, file list, constraints, test benches, register map, README.
  * Files appear complete or not at all. */

@@ -112,7 +112,7 @@ module axil_regs #(
 
   wire ctrl       = write_good && wa == CTRL && s_axil_wstrb[0];
   wire start      = ctrl && wd[0];
-  wire abort      = (ctrl && wd[1]) || (timeout_q != 32'd0 && idle_q == timeout_q);
+  wire abort      = (ctrl && wd[1]) || (timeout_q != 32'd0 && idle_q >= timeout_q);
   wire clear      = ctrl && wd[2];
   wire start_bad  = start && (pending_q || dim_a_q == 32'd0 || dim_b_q == 32'd0 ||
                               (AccDepth != 0 && dim_a_q > DepthC));
@@ -140,7 +140,7 @@ module axil_regs #(
       else if (taken_i) pending_q <= 1'b0;
 
       error_q <= (error_q & ~(write_good && wa == ERROR ? wd[8:0] & strobe[8:0] : 9'd0)) |
-                 {timeout_q != 32'd0 && idle_q == timeout_q, (write && write_bad) || (read && read_bad),
+                 {timeout_q != 32'd0 && idle_q >= timeout_q, (write && write_bad) || (read && read_bad),
                   error_i[6:5], error_i[4] || start_bad, error_i[3:0]};
 
       if (write_good && wa == MODE) begin

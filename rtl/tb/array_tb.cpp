@@ -1,0 +1,389 @@
+// Drives and checks a generated array under Verilator: random jobs back to back, random stalls on all
+// streams, now and then a frame that is too short or not ended.  What must come out is worked out from
+// `ref_unit`, the multiplier's behavioural definition, whose ports tb_top has beside the array's.
+//
+// The generator puts the array's dimensions before this text.
+//
+//   tb_top [SEED [JOBS]]      prints one line; exit code 0 if all agreed, else 1
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "Vtb_top.h"
+#include "verilated.h"
+
+namespace {
+
+enum { X_BYTES = (X_BITS + 7) / 8, W_BYTES = (W_BITS + 7) / 8, BEATS = COLS / LANES, TILES_MAX = 3 };
+enum { CTRL = 0x20, STATUS = 0x24, ERRORS = 0x28, MODE = 0x2c, DIM_A = 0x30, DIM_B = 0x34, ZERO = 0x38,
+       LO = 0x3c, HI = 0x40, COLUMN = 0x400 };
+enum { X_EARLY = 1, X_LATE = 2, W_EARLY = 4, W_LATE = 8, OVERFLOWS = 32 };
+
+VerilatedContext context;
+std::unique_ptr<Vtb_top> top;
+uint64_t random_state, cycle;
+unsigned long seed;
+
+uint32_t random32()    // splitmix64 (Steele, Lea and Flood 2014)
+{
+    uint64_t z = random_state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (uint32_t)((z ^ z >> 31) >> 16);
+}
+uint32_t below(uint32_t n) { return random32() % n; }
+int32_t between(int32_t lo, int32_t hi) { return lo + (int32_t)below((uint32_t)(hi - lo + 1)); }
+
+[[noreturn]] void failed(const char *what)
+{
+    printf("FAIL: cycle %llu, seed %lu: %s\n", (unsigned long long)cycle, seed, what);
+    exit(1);
+}
+
+template <class Port> void put(Port &port, unsigned byte, unsigned value)
+{
+    reinterpret_cast<uint8_t *>(&port)[byte] = (uint8_t)value;
+}
+
+// --- jobs -----------------------------------------------------------------------------------
+
+typedef std::vector<uint32_t> operands;    // of a beat
+struct beat {
+    operands value;
+    bool last;
+};
+struct job {
+    uint32_t dim_a, dim_b, mode;
+    int32_t zero, lo, hi;
+    int32_t bias[COLS], mult[COLS], shift[COLS], wzero[COLS];
+    uint32_t errors;
+};
+std::vector<beat> x_stream, w_stream;
+struct result {
+    int32_t word[LANES];
+    bool last;
+};
+std::vector<result> y_stream;
+
+int64_t product(uint32_t w, uint32_t x, uint32_t mode)
+{
+    static std::unordered_map<uint64_t, uint32_t> known;
+    mode &= 0x1ff;
+    uint64_t key = (uint64_t)mode << 32 | (uint64_t)w << 16 | x;
+    auto found = known.find(key);
+    uint32_t p;
+    if (found != known.end()) {
+        p = found->second;
+    } else {
+        top->ref_w_i = w;
+        top->ref_x_i = x;
+        top->ref_order_i = mode >> 8 & 1;
+        top->ref_mode_i = mode & 0xff;
+        top->eval();
+        p = known[key] = top->ref_p_o;
+    }
+    int unused = 64 - X_BITS - W_BITS;
+    return SIGNED ? (int64_t)((uint64_t)p << unused) >> unused : (int64_t)p;
+}
+
+uint32_t operand(int bits)
+{
+    uint32_t all = (1u << bits) - 1;
+    switch (below(16)) {
+    case 0: return 0;
+    case 1: return all;
+    case 2: return 1u << (bits - 1);
+    default: return random32() & all;
+    }
+}
+
+// Frames of a stream: what the array takes in, and what it is sent, which differs for a frame that
+// is cut short.
+std::vector<operands> frames(std::vector<beat> &stream, unsigned n, unsigned len, unsigned width, int bits,
+                             bool early, bool late)
+{
+    std::vector<operands> taken;
+    unsigned at = below(n), cut = early ? 1 + below(len - 1) : len;
+    for (unsigned f = 0; f < n; f++)
+        for (unsigned i = 0; i < len; i++) {
+            operands value(width);
+            if (f != at || i < cut) {
+                for (uint32_t &v : value)
+                    v = operand(bits);
+                bool end = f == at ? i == cut - 1 && !late : i == len - 1;
+                stream.push_back({ value, end });
+            }
+            taken.push_back(value);
+        }
+    return taken;
+}
+
+int32_t finish(const job &j, int c, int64_t acc, uint64_t row_sum)
+{
+    uint32_t kept = (uint32_t)acc << (32 - ACC_BITS), sum = (uint32_t)row_sum << (32 - ACC_BITS);
+    int64_t t = (int32_t)kept >> (32 - ACC_BITS);
+    if (ROW_SUM)
+        t -= (int64_t)j.wzero[c] * (int64_t)(sum >> (32 - ACC_BITS));
+    int32_t t32 = (int32_t)(uint32_t)(t + j.bias[c]);
+    if (j.mode >> 9 & 1)
+        return t32;
+    int64_t q = (((int64_t)t32 * j.mult[c] + ((int64_t)1 << (j.shift[c] - 1))) >> j.shift[c]) + j.zero;
+    return (int32_t)(q < j.lo ? j.lo : q > j.hi ? j.hi : q);
+}
+
+job make_job(unsigned number)
+{
+    job j = {};
+    unsigned rows_max = ACC_DEPTH < 64 ? ACC_DEPTH : 64;
+    if (OUTPUT_STATIONARY) {
+        j.dim_a = 1 + below(TILES_MAX);
+        j.dim_b = number % 8 == 2 ? 1 : 1 + below(40);
+    } else {
+        j.dim_a = number % 8 == 1 ? rows_max : number % 8 == 2 ? 1 : 1 + below(rows_max);
+        j.dim_b = 1 + below(TILES_MAX);
+    }
+    unsigned tiles = OUTPUT_STATIONARY ? j.dim_a : j.dim_b, x_frame = OUTPUT_STATIONARY ? j.dim_b : j.dim_a,
+             w_frame = OUTPUT_STATIONARY ? j.dim_b : (unsigned)ROWS;
+    j.mode = below(2) << 9 | (ORDER == 2 ? below(2) : (unsigned)ORDER) << 8;
+    j.mode |= MODE_BITS_0 ? below(MODE_TOP_0 + 1) | below(MODE_TOP_1 + 1) << MODE_BITS_0 : below(256);
+    j.zero = between(-150, 150);
+    j.lo = between(-300, 0);
+    j.hi = between(0, 300);
+    for (int c = 0; c < COLS; c++) {
+        j.bias[c] = between(-10000, 10000);
+        j.mult[c] = (int32_t)(random32() >> 1);
+        j.shift[c] = between(28, 25 + X_BITS + W_BITS);
+        j.wzero[c] = between(-256, 255);
+    }
+    unsigned fault = below(8);
+    if (fault == 0 && x_frame > 1)
+        j.errors = X_EARLY;
+    else if (fault == 1 && w_frame > 1)
+        j.errors = W_EARLY;
+    else if (fault == 2 || fault == 3)
+        j.errors = fault == 2 ? X_LATE : W_LATE;
+    auto x = frames(x_stream, tiles, x_frame, ROWS, X_BITS, j.errors & X_EARLY, j.errors & X_LATE);
+    auto w = frames(w_stream, tiles, w_frame, COLS, W_BITS, j.errors & W_EARLY, j.errors & W_LATE);
+    unsigned n_rows = OUTPUT_STATIONARY ? tiles * ROWS : j.dim_a;
+    for (unsigned r = 0; r < n_rows; r++) {
+        result out = {};
+        for (int c = 0; c < COLS; c++) {
+            int64_t acc = 0;
+            uint64_t sum = 0;
+            for (unsigned k = 0; k < (OUTPUT_STATIONARY ? j.dim_b : tiles * ROWS); k++) {
+                unsigned row = OUTPUT_STATIONARY ? r / ROWS * j.dim_b + k : k / ROWS * j.dim_a + r;
+                uint32_t a = x[row][OUTPUT_STATIONARY ? r % ROWS : k % ROWS];
+                acc += product(w[OUTPUT_STATIONARY ? row : k][c], a, j.mode);
+                sum += a;
+            }
+            out.word[c % LANES] = finish(j, c, acc, sum);
+            out.last = r == n_rows - 1 && c == COLS - 1;
+            if (c % LANES == LANES - 1)
+                y_stream.push_back(out);
+        }
+    }
+    return j;
+}
+
+// --- the clock --------------------------------------------------------------------------------
+
+size_t x_at, w_at, y_at;
+unsigned x_stall, w_stall, y_stall;    // of 100 cycles
+bool y_waits;
+result y_held;
+
+result y_now()
+{
+    result y = {};
+    memcpy(y.word, &top->m_axis_y_tdata, sizeof y.word);
+    y.last = top->m_axis_y_tlast;
+    return y;
+}
+
+bool same(const result &a, const result &b)
+{
+    return !memcmp(a.word, b.word, sizeof a.word) && a.last == b.last;
+}
+
+// One cycle: the streams move by themselves; the caller has set the register port and looks at it
+// between the two halves.
+void before_edge()
+{
+    if (!top->s_axis_x_tvalid && x_at < x_stream.size() && below(100) >= x_stall) {
+        for (unsigned r = 0; r < ROWS; r++)
+            for (unsigned b = 0; b < X_BYTES; b++)
+                put(top->s_axis_x_tdata, r * X_BYTES + b, x_stream[x_at].value[r] >> 8 * b);
+        top->s_axis_x_tlast = x_stream[x_at].last;
+        top->s_axis_x_tvalid = 1;
+    }
+    if (!top->s_axis_w_tvalid && w_at < w_stream.size() && below(100) >= w_stall) {
+        for (unsigned c = 0; c < COLS; c++)
+            for (unsigned b = 0; b < W_BYTES; b++)
+                put(top->s_axis_w_tdata, c * W_BYTES + b, w_stream[w_at].value[c] >> 8 * b);
+        top->s_axis_w_tlast = w_stream[w_at].last;
+        top->s_axis_w_tvalid = 1;
+    }
+    top->m_axis_y_tready = below(100) >= y_stall;
+    top->eval();
+    if (y_waits && (!top->m_axis_y_tvalid || !same(y_now(), y_held)))
+        failed("a result was withdrawn or changed before it was taken");
+    y_held = y_now();
+    y_waits = top->m_axis_y_tvalid && !top->m_axis_y_tready;
+}
+
+void after_edge()
+{
+    bool x_moves = top->s_axis_x_tvalid && top->s_axis_x_tready;
+    bool w_moves = top->s_axis_w_tvalid && top->s_axis_w_tready;
+    if (top->m_axis_y_tvalid && top->m_axis_y_tready) {
+        if (y_at == y_stream.size())
+            failed("a result that nobody asked for");
+        result y = y_now();
+        if (!same(y, y_stream[y_at])) {
+            for (unsigned i = 0; i < LANES; i++)
+                if (y.word[i] != y_stream[y_at].word[i])
+                    printf("result beat %zu, word %u: %d, not %d\n", y_at, i, y.word[i],
+                           y_stream[y_at].word[i]);
+            failed("a wrong result");
+        }
+        y_at++;
+    }
+    top->clk_i = 1;
+    top->eval();
+    top->clk_i = 0;
+    if (x_moves) {
+        x_at++;
+        top->s_axis_x_tvalid = 0;
+    }
+    if (w_moves) {
+        w_at++;
+        top->s_axis_w_tvalid = 0;
+    }
+    if (++cycle > 20000000)
+        failed("no end");
+}
+
+void write(unsigned address, uint32_t value)
+{
+    bool aw = true, w = true, b = false;
+    top->s_axil_awaddr = address;
+    top->s_axil_wdata = value;
+    top->s_axil_wstrb = 15;
+    for (unsigned guard = 0; !b; guard++) {
+        top->s_axil_awvalid = aw && (top->s_axil_awvalid || below(4));
+        top->s_axil_wvalid = w && (top->s_axil_wvalid || below(4));
+        top->s_axil_bready = below(4) != 0;
+        before_edge();
+        aw = aw && !(top->s_axil_awvalid && top->s_axil_awready);
+        w = w && !(top->s_axil_wvalid && top->s_axil_wready);
+        if (top->s_axil_bvalid && top->s_axil_bready) {
+            b = true;
+            if (top->s_axil_bresp)
+                failed("a register write was refused");
+        }
+        after_edge();
+        top->s_axil_awvalid = top->s_axil_awvalid && aw;
+        top->s_axil_wvalid = top->s_axil_wvalid && w;
+        if (guard > 10000)
+            failed("no answer to a register write");
+    }
+    top->s_axil_bready = 0;
+}
+
+uint32_t read(unsigned address)
+{
+    bool ar = true, r = false;
+    uint32_t value = 0;
+    top->s_axil_araddr = address;
+    for (unsigned guard = 0; !r; guard++) {
+        top->s_axil_arvalid = ar;
+        top->s_axil_rready = below(4) != 0;
+        before_edge();
+        ar = ar && !top->s_axil_arready;
+        if (top->s_axil_rvalid && top->s_axil_rready) {
+            r = true;
+            value = top->s_axil_rdata;
+            if (top->s_axil_rresp)
+                failed("a register read was refused");
+        }
+        after_edge();
+        top->s_axil_arvalid = ar;
+        if (guard > 10000)
+            failed("no answer to a register read");
+    }
+    top->s_axil_rready = 0;
+    return value;
+}
+
+void wait_for(uint32_t mask)    // bits of STATUS to be 0
+{
+    while (read(STATUS) & mask)
+        ;
+}
+
+unsigned some_stall()
+{
+    static const unsigned percent[] = { 0, 0, 30, 90 };
+    return percent[below(4)];
+}
+
+void start(const job &j)
+{
+    write(MODE, j.mode);
+    write(DIM_A, j.dim_a);
+    write(DIM_B, j.dim_b);
+    write(ZERO, (uint32_t)j.zero);
+    write(LO, (uint32_t)j.lo);
+    write(HI, (uint32_t)j.hi);
+    for (unsigned c = 0; c < COLS; c++) {
+        write(COLUMN + 16 * c, (uint32_t)j.bias[c]);
+        write(COLUMN + 16 * c + 4, (uint32_t)j.mult[c]);
+        write(COLUMN + 16 * c + 8, (uint32_t)j.shift[c]);
+        write(COLUMN + 16 * c + 12, (uint32_t)j.wzero[c]);
+    }
+    write(CTRL, 1);
+}
+
+}
+
+int main(int argc, char **argv)
+{
+    seed = argc > 1 ? strtoul(argv[1], nullptr, 0) : 1;
+    unsigned long jobs = argc > 2 ? strtoul(argv[2], nullptr, 0) : 40;
+    random_state = seed;
+    top.reset(new Vtb_top(&context));
+    top->clk_i = 0;
+    top->rst_ni = 0;
+    top->eval();
+    std::vector<job> job_list;
+    for (unsigned i = 0; i < jobs; i++)
+        job_list.push_back(make_job(i));
+    before_edge();
+    top->s_axis_x_tvalid = top->s_axis_w_tvalid = 0;
+    after_edge();
+    top->rst_ni = 1;
+    uint32_t errors = 0;
+    for (const job &j : job_list) {
+        wait_for(2);
+        x_stall = some_stall();
+        w_stall = some_stall();
+        y_stall = some_stall();
+        start(j);
+        errors |= j.errors;
+    }
+    wait_for(3);
+    if (y_at != y_stream.size() || x_at != x_stream.size() || w_at != w_stream.size())
+        failed("beats are left over");
+    if (read(STATUS) >> 16 != (jobs & 0xffff))
+        failed("STATUS.JOBS is wrong");
+    uint32_t seen = read(ERRORS), mask = ACC_BITS == 32 ? ~0u : ~(uint32_t)OVERFLOWS;
+    if ((seen ^ errors) & mask)
+        failed("wrong error flags");
+    printf("PASS: %lu jobs, %zu result beats, %llu cycles, seed %lu\n", jobs, y_stream.size(),
+           (unsigned long long)cycle, seed);
+    return 0;
+}
