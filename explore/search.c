@@ -161,7 +161,7 @@ static enum axm_status remember(struct run *r, const struct individual *x)
 static enum axm_status evaluate(struct run *r, struct individual *p, size_t n)
 {
     size_t genes = (size_t)r->space.genes;
-    uint8_t *genome = malloc(n * genes);
+    uint8_t *genome = calloc(n, genes);
     struct score *score = malloc(n * sizeof *score);
     enum axm_status st = genome && score ? AXM_OK : fail(AXM_ENV, "search: out of memory for %zu genomes", n);
     for (size_t i = 0; !st && i < n; i++)
