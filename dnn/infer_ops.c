@@ -37,8 +37,9 @@ static bool is_ace(const struct batch *b)
 enum { TILE_BYTES = 512 * 1024, TILE_MIN = 256, TILE_MAX = 4096 };
 
 struct tiles {
-    size_t per_row, rows;    /* columns that stay together (an output row), and how many such rows a tile has */
-    size_t count;            /* rows in all */
+    size_t per_row;          /* columns that stay together: an output row */
+    size_t rows;             /* such rows a tile has */
+    size_t count;            /* and in all */
 };
 
 static size_t rows_per_tile(size_t per_row, size_t k, size_t n)
@@ -121,7 +122,8 @@ static void ace_finish(const struct batch *b, const struct infer_layer *l, const
         double peak = 0, s_x = x->scale[i];
         for (int o = 0; o < n->out.c; o++) {
             double factor = s_x * (double)n->weight_scale[o], add = (double)n->bias_float[o];
-            double p = kernel->ace_peak(acc + (size_t)o * acc_stride + i * plane, factor, add, n->relu, plane);
+            const int32_t *row = acc + (size_t)o * acc_stride + i * plane;
+            double p = kernel->ace_peak(row, factor, add, n->relu, plane);
             peak = p > peak ? p : peak;
         }
         out->scale[i] = ace_scale(peak);
@@ -363,11 +365,11 @@ static void ace_values(const struct batch *b, const struct qnode *n, size_t imag
                 average_plane(b, n, from, x, s, NULL, to);
                 continue;
             }
-            double factor = n->op == OP_BATCH_NORM ? s * (double)n->weight_scale[j] : s;
+            bool norm = n->op == OP_BATCH_NORM, second = k && n->op == OP_ADD;
+            double factor = norm ? s * (double)n->weight_scale[j] : s;
             for (size_t p = 0; p < plane; p++) {
                 double v = code(x[p], 0x80) * factor;
-                to[p] = n->op == OP_BATCH_NORM ? v + (double)n->bias_float[j] : k && n->op == OP_ADD ? to[p] + v
-                                                                                                     : v;
+                to[p] = norm ? v + (double)n->bias_float[j] : second ? to[p] + v : v;
             }
         }
     }
@@ -388,8 +390,10 @@ static void run_ace(const struct batch *b, int node)
             peak = fabs(y[e]) > peak ? fabs(y[e]) : peak;
         }
         out->scale[i] = ace_scale(peak);
-        for (size_t e = 0; e < count; e++)
-            out->data[e / plane * out->stride + i * plane + e % plane] = (uint8_t)ace_code(y[e], out->scale[i]);
+        for (size_t e = 0; e < count; e++) {
+            size_t at = e / plane * out->stride + i * plane + e % plane;
+            out->data[at] = (uint8_t)ace_code(y[e], out->scale[i]);
+        }
     }
 }
 
