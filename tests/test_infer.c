@@ -295,7 +295,7 @@ TEST(test_infer__continues_from_a_dump)
                     CHECK(same, "seed %d scheme %d %s", seed, scheme, n->name);
                 }
                 enum axm_status st = infer_run_from(in, i, value, scale, IMAGES, logits, label);
-                CHECK(st == (separates(w.q, i) ? AXM_OK : AXM_USAGE), "seed %d %s: %d", seed, n->name, (int)st);
+                CHECK(st == (separates(w.q, i) ? AXM_OK : AXM_USAGE), "seed %d %s", seed, n->name);
                 if (st == AXM_OK)
                     CHECK(!memcmp(logits, w.logits, IMAGES * w.outputs * sizeof *logits) &&
                           !memcmp(label, w.label, sizeof label), "seed %d %s", seed, n->name);
@@ -427,7 +427,7 @@ TEST(test_infer__images_of_another_shape_bad)
     world_release(&w);
 }
 
-/* --- traces ---------------------------------------------------------------------------------------------- */
+/* --- traces ---------------------------------------------------------------------------- */
 
 struct pairs {
     uint32_t *a, *b;
