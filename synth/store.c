@@ -1,6 +1,7 @@
 #include "synth/store.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct store {
     sqlite3 *db;
     char *path;
     pthread_mutex_t lock;    /* of the connection: a message belongs to the call before it */
+    bool broken;             /* a write failed; said once, however many threads come next */
 };
 
 enum { APPLICATION_ID = 0x41584d31 };   /* "AXM1" */
@@ -38,7 +40,10 @@ enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
 static enum axm_status db_error(const struct store *s, const char *doing)
 {
-    return fail(AXM_ENV, "%s: %s: %s", s->path, doing, sqlite3_errmsg(s->db));
+    int e = sqlite3_system_errno(s->db);   /* what "disk I/O error" leaves out */
+    bool io = sqlite3_errcode(s->db) == SQLITE_IOERR && e;
+    return fail(AXM_ENV, "%s: %s: %s%s%s", s->path, doing, sqlite3_errmsg(s->db), io ? ": " : "",
+                io ? strerror(e) : "");
 }
 
 static enum axm_status pragma_get(struct store *s, const char *sql, int *out)
@@ -217,7 +222,8 @@ static enum axm_status put(struct store *s, const struct measurement_key *k, con
 enum axm_status store_put(struct store *s, const struct measurement_key *k, const struct measurement *m)
 {
     pthread_mutex_lock(&s->lock);
-    enum axm_status st = put(s, k, m);
+    enum axm_status st = s->broken ? AXM_ENV : put(s, k, m);
+    s->broken = st != AXM_OK;
     pthread_mutex_unlock(&s->lock);
     return st;
 }

@@ -40,7 +40,8 @@ void store_close(struct store *s);   /* NULL is fine */
 const char *store_path(const struct store *s);
 
 /* *found tells whether key is there, with every figure (an older schema had
- * fewer; put() then completes the row). */
+ * fewer; put() then completes the row).  After a write that failed and was
+ * reported, every further put() is a silent AXM_ENV. */
 enum axm_status store_get(struct store *s, const char *key, struct measurement *out, int *found)
     AXM_MUST_CHECK;
 enum axm_status store_put(struct store *s, const struct measurement_key *k,
