@@ -28,10 +28,14 @@ void train_defaults(const char *net, struct train_opts *o)
         .epochs = 30, .batch = 128, .shard = 32, .optimizer = OPT_ADAMW, .schedule = SCHED_ONE_CYCLE,
         .lr = 0.004f, .momentum = 0.9f, .weight_decay = 0.01f, .label_smoothing = 0.05f, .step_epochs = 10,
         .step_factor = 0.1f, .validation = 5000, .seed = 1,
-        .augment = { .shift_px = 2, .rotate_deg = 10, .scale = 0.1f, .shear_deg = 8 },
+        .augment = { .shift_px = 1, .rotate_deg = 10, .scale = 0.1f, .shear_deg = 8 },
     };
-    if (!strncmp(net, "resnet", 6))
+    if (!strcmp(net, "lenet5i"))
+        o->epochs = 34;
+    if (!strncmp(net, "resnet", 6)) {
+        o->epochs = 100;
         o->augment = (struct augment){ .flip = true, .crop_pad = 4 };
+    }
 }
 
 /* --- evaluation -------------------------------------------------------------------------- */
