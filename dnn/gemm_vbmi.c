@@ -15,8 +15,9 @@
 
 enum {
     UNIT = 64,
-    PANEL = 4,          /* units whose sums are in registers together */
+    PANEL = 6,          /* units whose sums are in registers together, at most */
     CHUNK = 256,        /* look-ups in a row: 256 * 255 < 2^16 */
+    CACHED = 1 << 15,   /* bytes of indices that stay in the first-level cache */
     TILE = 6,           /* columns of a tile of dot products */
 };
 
@@ -103,11 +104,14 @@ ALWAYS_INLINE void put_unit(const struct flush *f, const int planes, size_t row,
 /* Named variables throughout: gcc 12 keeps arrays of sums in memory. */
 #define DECLARE(i) \
     __m512i all_low##i = zero, odd_low##i = zero, all_high##i = zero, odd_high##i = zero;
+#define KEEP(v) __asm__("" : "+v"(v))   /* else gcc copies each sum once per step */
 #define ADD(plane, i, v) \
     do { \
         __m512i v_ = (v); \
         all_##plane##i = _mm512_add_epi16(all_##plane##i, v_); \
         odd_##plane##i = _mm512_add_epi16(odd_##plane##i, _mm512_srli_epi16(v_, 8)); \
+        KEEP(all_##plane##i); \
+        KEEP(odd_##plane##i); \
     } while (0)
 #define LOOK_UP(plane, i) \
     do { \
@@ -139,7 +143,7 @@ ALWAYS_INLINE void panel(const int units, const int planes, const int bits, cons
                          size_t count, const struct flush *f)
 {
     const __m512i zero = _mm512_setzero_si512();
-    DECLARE(0) DECLARE(1) DECLARE(2) DECLARE(3)
+    DECLARE(0) DECLARE(1) DECLARE(2) DECLARE(3) DECLARE(4) DECLARE(5)
     for (size_t k = 0; k < count; k++, select += select_stride, index += (size_t)units * UNIT) {
         const uint8_t *t = table + *select * pitch, *h = t + (1 << bits);
         __m512i low0 = _mm512_load_si512(t), low1 = zero, low2 = zero, low3 = zero;
@@ -159,9 +163,9 @@ ALWAYS_INLINE void panel(const int units, const int planes, const int bits, cons
                 high3 = _mm512_load_si512(h + 192);
             }
         }
-        STEP(0) STEP(1) STEP(2) STEP(3)
+        STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5)
     }
-    PUT(0) PUT(1) PUT(2) PUT(3)
+    PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5)
 }
 
 typedef void panel_fn(const uint8_t *table, size_t pitch, const uint8_t *select, size_t select_stride,
@@ -176,13 +180,15 @@ typedef void panel_fn(const uint8_t *table, size_t pitch, const uint8_t *select,
 #define PANEL_FNS(U) \
     PANEL_FN(U, 1, 6) PANEL_FN(U, 1, 7) PANEL_FN(U, 1, 8) \
     PANEL_FN(U, 2, 6) PANEL_FN(U, 2, 7) PANEL_FN(U, 2, 8)
-PANEL_FNS(1) PANEL_FNS(2) PANEL_FNS(3) PANEL_FNS(4)
+PANEL_FNS(1) PANEL_FNS(2) PANEL_FNS(3) PANEL_FNS(4) PANEL_FNS(5) PANEL_FNS(6)
 #define PANEL_ROW(U) \
     { \
         { panel_##U##_1_6, panel_##U##_1_7, panel_##U##_1_8 }, \
         { panel_##U##_2_6, panel_##U##_2_7, panel_##U##_2_8 }, \
     }
-static panel_fn *const panels[PANEL][2][3] = { PANEL_ROW(1), PANEL_ROW(2), PANEL_ROW(3), PANEL_ROW(4) };
+static panel_fn *const panels[PANEL][2][3] = {
+    PANEL_ROW(1), PANEL_ROW(2), PANEL_ROW(3), PANEL_ROW(4), PANEL_ROW(5), PANEL_ROW(6),
+};
 
 /* 64 bytes in the order of a unit's vector. */
 static __m512i unit_order(void)
@@ -192,6 +198,14 @@ static __m512i unit_order(void)
         for (int j = 0; j < 4; j++)
             at[4 * i + j] = (uint8_t)(16 * j + i);
     return _mm512_loadu_si512(at);
+}
+
+/* Panels for so many units: with 256 entries, the tables of two planes leave registers for the sums of
+ * four units. */
+static size_t panel_count(size_t units, int bits)
+{
+    size_t most = bits == 8 ? 4 : PANEL;
+    return (units + most - 1) / most;
 }
 
 /* Units of a panel when `units` are spread evenly. */
@@ -204,14 +218,15 @@ static void planes_by_w(const struct gemm_weights *w, const uint8_t *x, size_t x
                         int32_t *acc, size_t acc_stride, uint8_t *index)
 {
     const struct gemm_form *f = &w->g->f;
-    size_t units = (m + UNIT - 1) / UNIT, n_panels = (units + PANEL - 1) / PANEL;
+    size_t units = (m + UNIT - 1) / UNIT, n_panels = panel_count(units, f->class_bits);
     size_t pitch = (size_t)f->n_planes << f->class_bits;
     const struct map map = map_load(&f->class_of);
     const __m512i order = unit_order();
     for (size_t p = 0; p < n_panels; p++) {
         size_t first = panel_begin(units, n_panels, p), u = panel_begin(units, n_panels, p + 1) - first;
-        for (size_t k0 = 0; k0 < w->k; k0 += CHUNK) {
-            size_t count = least(CHUNK, w->k - k0);
+        size_t chunk = least(CHUNK, (size_t)CACHED / (u * UNIT));
+        for (size_t k0 = 0; k0 < w->k; k0 += chunk) {
+            size_t count = least(chunk, w->k - k0);
             for (size_t k = 0; k < count; k++)
                 for (size_t i = 0; i < u; i++) {
                     __m512i v = _mm512_loadu_si512(x + (k0 + k) * x_stride + (first + i) * UNIT);
@@ -238,7 +253,7 @@ static void planes_by_x(const struct gemm_weights *w, const uint8_t *x, size_t x
                         int32_t *acc, size_t acc_stride, int32_t *sums, uint8_t *select)
 {
     const struct gemm *g = w->g;
-    size_t width = gemm_round_up(w->n, UNIT), units = width / UNIT, n_panels = (units + PANEL - 1) / PANEL;
+    size_t width = gemm_round_up(w->n, UNIT), units = width / UNIT, n_panels = panel_count(units, 8);
     size_t planes = (size_t)g->f.n_planes;
     for (size_t m0 = 0; m0 < m; m0 += UNIT) {
         size_t rows = least(UNIT, m - m0);
@@ -273,7 +288,7 @@ static void planes_by_x(const struct gemm_weights *w, const uint8_t *x, size_t x
 
 static void pack_index(struct gemm_weights *w)
 {
-    size_t units = (w->n + UNIT - 1) / UNIT, n_panels = (units + PANEL - 1) / PANEL;
+    size_t units = (w->n + UNIT - 1) / UNIT, n_panels = panel_count(units, 8);
     for (size_t p = 0; p < n_panels; p++) {
         size_t first = panel_begin(units, n_panels, p), u = panel_begin(units, n_panels, p + 1) - first;
         uint8_t *index = w->index + first * UNIT * w->k;
@@ -290,7 +305,7 @@ static void pack_index(struct gemm_weights *w)
 static double cycles(size_t lanes, size_t others, int bits)
 {
     static const double look_up[] = { [6] = 1.0, [7] = 1.4, [8] = 2.15 };
-    size_t units = (lanes + UNIT - 1) / UNIT, n_panels = (units + PANEL - 1) / PANEL;
+    size_t units = (lanes + UNIT - 1) / UNIT, n_panels = panel_count(units, bits);
     double sum = 0, loads = (double)(1 << bits) / 64;
     for (size_t p = 0; p < n_panels; p++) {
         size_t u = panel_begin(units, n_panels, p + 1) - panel_begin(units, n_panels, p);
