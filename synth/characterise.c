@@ -153,7 +153,7 @@ static enum axm_status measure(const struct mul_circuit *c, const struct charact
 }
 
 /* Bumped when our own engine changes what a measurement means. */
-#define ENGINE "axmul activity 1"
+#define ENGINE "axmul activity 2"
 
 enum axm_status characterise(const struct mul_circuit *c, const struct characterise_opts *o,
                              struct measurement *out, bool *fresh)

@@ -211,6 +211,107 @@ static enum axm_status sort_cells(struct reader *r)
     return AXM_OK;
 }
 
+/* --- pins of the same kind ------------------------------------------------------- */
+
+/* A net by what makes it, not by its name: cells on the longest way, and a hash
+ * of the structure down to the ports. */
+struct origin {
+    int level;
+    uint64_t hash;
+};
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x9e3779b97f4a7c15;
+    return h ^ h >> 32;
+}
+
+static uint64_t mix_text(uint64_t h, const char *text)
+{
+    while (*text)
+        h = mix(h, (unsigned char)*text++);
+    return h;
+}
+
+/* True if every output computes the same with inputs i and j exchanged. */
+static bool interchangeable(const struct lib_cell *c, int i, int j)
+{
+    for (unsigned v = 0; v < 1u << c->n_in; v++) {
+        unsigned swapped = (v & ~(1u << i | 1u << j)) | (v >> i & 1) << j | (v >> j & 1) << i;
+        for (int o = 0; o < c->n_out; o++)
+            if ((c->output[o].truth >> v ^ c->output[o].truth >> swapped) & 1)
+                return false;
+    }
+    return true;
+}
+
+/* The slowest edge from an input to any output, under the conditions of the ports. */
+static double pin_delay(const struct reader *r, const struct lib_cell *c, int input)
+{
+    double slew = r->opts->input_slew_ns, load = r->opts->output_load_pf, d = 0;
+    for (int o = 0; o < c->n_out; o++)
+        for (int a = 0; a < c->output[o].n_arcs; a++) {
+            const struct lib_arc *arc = &c->output[o].arc[a];
+            if (arc->input == input)
+                d = fmax(d, fmax(lib_table_at(&arc->rise_delay, slew, load),
+                                 lib_table_at(&arc->fall_delay, slew, load)));
+        }
+    return d;
+}
+
+static bool before(const struct origin *a, const struct origin *b)
+{
+    return a->level != b->level ? a->level < b->level : a->hash < b->hash;
+}
+
+/* Among interchangeable inputs the net with the most cells behind it goes to the fastest pin. */
+static void assign_pins(const struct reader *r, struct mapped_cell *c, const struct origin *origin)
+{
+    int n = c->lib->n_in;
+    double delay[LIB_INPUTS_MAX];
+    for (int i = 0; i < n; i++)
+        delay[i] = pin_delay(r, c->lib, i);
+    /* Any two pins that are in the wrong order change nets, until none are. */
+    for (int round = 0; round < n; round++)
+        for (int i = 0; i < n; i++)
+            for (int j = i + 1; j < n; j++) {
+                bool j_is_slower = delay[j] > delay[i];
+                uint32_t slow = c->in[j_is_slower ? j : i], fast = c->in[j_is_slower ? i : j];
+                if (before(&origin[fast], &origin[slow]) && interchangeable(c->lib, i, j)) {
+                    c->in[j_is_slower ? j : i] = fast;
+                    c->in[j_is_slower ? i : j] = slow;
+                }
+            }
+}
+
+/* Makes the netlist independent of the order in which the Verilog names the operands of a symmetric
+ * cell: pins of an adder differ in capacitance and delay by more than coefficients may. */
+static enum axm_status order_pins(struct reader *r)
+{
+    struct origin *origin = arena_alloc(r->arena, sizeof *origin * (size_t)r->m->n_nets);
+    if (!origin)
+        return no_memory(r);
+    origin[1].hash = 1;
+    for (int p = 0; p < r->m->n_ports; p++)
+        for (int b = 0; b < r->port[p].width && !r->port[p].is_output; b++)
+            origin[r->port[p].net[b]].hash = mix(mix_text(2, r->port[p].name), (uint64_t)b);
+    for (int i = 0; i < r->m->n_cells; i++) {
+        struct mapped_cell *c = &r->cell[i];
+        assign_pins(r, c, origin);
+        struct origin made = { .hash = mix_text(3, c->lib->name) };
+        for (int k = 0; k < c->lib->n_in; k++) {
+            made.hash = mix(made.hash, origin[c->in[k]].hash);
+            if (origin[c->in[k]].level >= made.level)
+                made.level = origin[c->in[k]].level + 1;
+        }
+        for (int o = 0; o < c->lib->n_out; o++)
+            origin[c->out[o]] = (struct origin){ made.level, mix(made.hash, (uint64_t)o) };
+    }
+    return AXM_OK;
+}
+
+/* --- loads, delays, energies ------------------------------------------------------ */
+
 static void load_nets(struct reader *r)
 {
     for (int i = 0; i < r->m->n_cells; i++) {
@@ -317,6 +418,8 @@ static enum axm_status read_module(struct reader *r, const cJSON *root)
         st = read_cells(r, cJSON_GetObjectItem(module, "cells"));
     if (st == AXM_OK)
         st = sort_cells(r);
+    if (st == AXM_OK)
+        st = order_pins(r);
     if (st != AXM_OK)
         return st;
     r->load = arena_alloc(r->arena, sizeof *r->load * (size_t)r->m->n_nets);

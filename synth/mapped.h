@@ -45,7 +45,9 @@ struct mapped_opts {
 
 /* Reads module `name` of the JSON that `yosys write_json` made: flat, of cells
  * of lib.  AXM_USAGE names the first cell that is not in the library, is not a
- * simple gate or closes a loop.  Free with mapped_free(). */
+ * simple gate or closes a loop.  Inputs of a cell that may be exchanged are
+ * connected anew: the net with the most cells behind it to the fastest pin, ties by
+ * structure, so that neither names nor orders in the Verilog matter.  Free with mapped_free(). */
 enum axm_status mapped_read_json(const char *text, const char *name, const struct liberty *lib,
                                  const struct mapped_opts *o, struct mapped **out) AXM_MUST_CHECK;
 void mapped_free(struct mapped *m);   /* NULL is fine */
