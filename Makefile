@@ -31,7 +31,7 @@ FUZZERS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
 BENCHES := $(patsubst bench/%.c,%,$(wildcard bench/bench_*.c))
 RTL := $(sort $(wildcard rtl/*.v rtl/*/*.v))
 PUBLIC_HEADERS := base/status.h $(wildcard cmodel/spec.h cmodel/mul.h cmodel/lut.h cmodel/metrics.h)
-PUBLIC_HEADERS += $(wildcard gen/circuit.h)
+PUBLIC_HEADERS += $(wildcard gen/circuit.h sim/verilog.h)
 
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/rtl_embed.o
 DNN_OBJ := $(DNN_SRC:%.c=$B/%.o)

@@ -23,5 +23,6 @@
 #include "cmodel/mul.h"
 #include "cmodel/spec.h"
 #include "gen/circuit.h"
+#include "sim/verilog.h"
 
 #endif

@@ -5,6 +5,6 @@
 int main(int argc, char **argv)
 {
     progress_catch_signals();
-    sim_register();
+    axm_enable_verilog();
     return cli_main(argc, argv);
 }

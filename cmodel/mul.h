@@ -60,7 +60,8 @@ uint64_t axm_eval_exact(const struct axm_mul *m, uint64_t a, uint64_t b);
  * products of 64 bits do not fit int64_t: use the pattern. */
 int64_t axm_mul_value(const struct axm_mul *m, uint64_t pattern, int bits);
 
-/* sim/ provides this for verilog: specs; until then they are an AXM_ENV error. */
+/* What opens verilog: specs; until there is one they are an AXM_ENV error.  Ours is set by
+ * axm_enable_verilog() (sim/verilog.h); NULL takes it away again. */
 typedef enum axm_status axm_verilog_loader(const char *spec, struct axm_mul **out);
 void axm_set_verilog_loader(axm_verilog_loader *fn);
 

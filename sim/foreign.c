@@ -353,7 +353,7 @@ out:
     return st;
 }
 
-void sim_register(void)
+void axm_enable_verilog(void)
 {
     axm_set_verilog_loader(foreign_open);
 }

@@ -4,6 +4,7 @@
 
 #include "cmodel/mul.h"
 #include "sim/dut.h"
+#include "sim/verilog.h"
 
 /* Opens "verilog:FILE[:TOP][:OPTION]..." (see axm_mul_open).  FILE stands
  * alone (no `include of others), Verilog-2005 or, ending in .sv, SystemVerilog.
@@ -18,8 +19,5 @@ enum axm_status foreign_open(const char *spec, struct axm_mul **out) AXM_MUST_CH
 
 /* The circuit alone, without tabulating it.  Release with dut_release(). */
 enum axm_status foreign_circuit(const char *spec, struct dut *out, bool *is_signed) AXM_MUST_CHECK;
-
-/* Makes axm_mul_open() know verilog: specs.  Call once, at the start. */
-void sim_register(void);
 
 #endif

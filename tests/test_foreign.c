@@ -10,7 +10,7 @@ static void need_tools(void)
 {
     if (!proc_have("yosys") || !proc_have("verilator"))
         SKIP("no yosys or no verilator");
-    sim_register();
+    axm_enable_verilog();
 }
 
 static struct axm_mul *open_ok(const char *spec)
