@@ -2,11 +2,26 @@
 
 #include "dnn/infer_impl.h"
 
-/* n bytes in pieces of 16: up to 15 more are read and written, which the caller's order makes good. */
+/* n bytes in pieces of 16: up to 15 more are read and written, which the caller's order makes good
+ * (tensors and matrices have 64 bytes behind them). */
 static inline void copy_over(uint8_t *out, const uint8_t *in, size_t n)
 {
     for (size_t i = 0; i < n; i += 16)
         memcpy(out + i, in + i, 16);
+}
+
+/* Rows of n bytes, packed one behind the other; up to 31 bytes too many are read and written. */
+static void copy_rows(uint8_t *out, size_t n, const uint8_t *in, size_t in_stride, size_t rows)
+{
+    if (n <= 16)
+        for (size_t r = 0; r < rows; r++, out += n, in += in_stride)
+            memcpy(out, in, 16);
+    else if (n <= 32)
+        for (size_t r = 0; r < rows; r++, out += n, in += in_stride)
+            memcpy(out, in, 32);
+    else
+        for (size_t r = 0; r < rows; r++, out += n, in += in_stride)
+            copy_over(out, in, n);
 }
 
 /* Output columns whose tap kx lies in the input: *from .. *to - 1. */
@@ -28,20 +43,31 @@ static void gather_row(const struct im2col *t, int c, int ky, int kx, size_t r0,
     inside(t, kx, &from, &to);
     for (size_t r = 0; r < rows; r++, x += width) {
         int iy = oy * t->window.stride_h - t->window.pad_top + ky;
+        int ix = from * t->window.stride_w - t->window.pad_left + kx;
         if (iy < 0 || iy >= t->in.h) {
             memset(x, t->zero, width);
         } else {
             const uint8_t *in = channel + (size_t)image * plane + (size_t)iy * t->in.w;
-            int ix = from * t->window.stride_w - t->window.pad_left + kx;
-            if (from)
-                memset(x, t->zero, (size_t)from);
-            if (t->window.stride_w == 1)
-                copy_over(x + from, in + ix, (size_t)(to - from));
-            else
-                for (int ox = from; ox < to; ox++, ix += t->window.stride_w)
-                    x[ox] = in[ix];
-            if ((size_t)to < width)
-                memset(x + to, t->zero, width - (size_t)to);
+            if (t->window.stride_w == 1 && (size_t)(to - from) == width) {
+                /* As many rows as this image has, all of them without padding. */
+                int left = t->out.h - oy, inside_h = (t->in.h - 1 - iy) / t->window.stride_h + 1;
+                size_t n = rows - r < (size_t)left ? rows - r : (size_t)left;
+                n = n < (size_t)inside_h ? n : (size_t)inside_h;
+                copy_rows(x, width, in + ix, (size_t)t->window.stride_h * t->in.w, n);
+                r += n - 1;
+                x += (n - 1) * width;
+                oy += (int)n - 1;
+            } else {
+                if (from)
+                    memset(x, t->zero, (size_t)from);
+                if (t->window.stride_w == 1)
+                    copy_over(x + from, in + ix, (size_t)(to - from));
+                else
+                    for (int ox = from; ox < to; ox++, ix += t->window.stride_w)
+                        x[ox] = in[ix];
+                if ((size_t)to < width)
+                    memset(x + to, t->zero, width - (size_t)to);
+            }
         }
         if (++oy == t->out.h) {
             oy = 0;

@@ -499,7 +499,8 @@ bool infer_memoised(const struct infer *in, int node)
 enum axm_status infer_dump_from(const struct infer *in, int node, const void *value, const double *scale,
                                 size_t n, int target, void *out, double *out_scale)
 {
-    struct job j = { .in = in, .n = n, .given = value, .given_scale = scale, .dump = out, .scale = out_scale };
+    struct job j = { .in = in, .n = n, .given = value, .given_scale = scale, .dump = out,
+                     .scale = out_scale };
     if (in->q->scheme == QUANT_ACE && !scale)
         return fail(AXM_USAGE, "%s: scheme ace needs the scales of the codes of %s", in->q->name,
                     in->q->node[node].name);
