@@ -157,7 +157,8 @@ TEST(test_gemm__every_plan_equals_the_definition)
             axm_mul_close(m);
         }
     for (int plan = 0; plan < GEMM_WIDE && gemm_level_best() == GEMM_VBMI; plan++)
-        CHECK(found[plan] || plan == GEMM_ROWS, "no table had plan %s", gemm_plan_name((enum gemm_plan_kind)plan));
+        CHECK(found[plan] || plan == GEMM_ROWS, "no table had plan %s",
+              gemm_plan_name((enum gemm_plan_kind)plan));
 }
 
 /* Sums of bytes are moved to 32 bits every 256 look-ups: lengths around it, and long ones; few rows with
@@ -224,4 +225,47 @@ TEST(test_gemm__sums_beyond_int32_bad)
     gemm_close(g);
     axm_mul_close(m);
     free(ones);
+}
+
+/* Nine to 16 bits: random patterns and the extreme ones, against axm_eval(). */
+TEST(test_gemm__wide_operands_equal_the_model)
+{
+    static const char *const specs[] = {
+        "exact16s", "exact16u", "exact9s", "trunc16s_l3_m5", "trunc12u_c7", "drum16s_k2", "drum16u_k6",
+        "drum12s_k4_oc1", "mitchell16s_t15", "mitchell16u_t15", "mitchell12s_t5",
+    };
+    enum { M = 70, N = 5, K = 37 };
+    struct rng r;
+    rng_init(&r, 6, 0);
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++)
+        for (int level = GEMM_PORTABLE; level <= (int)gemm_level_best(); level++)
+            for (int order = 0; order < 2; order++) {
+                uint16_t w[N * K], x[K * (M + 3)];
+                int64_t acc[N * (M + 1)];
+                struct axm_mul *m;
+                struct axm_spec spec;
+                CHECK(axm_spec_parse(specs[s], &spec) == AXM_OK, "%s", specs[s]);
+                assert_int_equal(axm_mul_open_spec(&spec, &m), AXM_OK);
+                int bits_a = axm_mul_width_a(m), bits_b = axm_mul_width_b(m);
+                uint64_t count_x = UINT64_C(1) << (order ? bits_b : bits_a);
+                uint64_t count_w = UINT64_C(1) << (order ? bits_a : bits_b);
+                for (int i = 0; i < N * K; i++)
+                    w[i] = (uint16_t)(i % 5 ? rng_below(&r, count_w) : rng_below(&r, 2) * (count_w / 2));
+                for (int i = 0; i < K * (M + 3); i++)
+                    x[i] = (uint16_t)(i % 5 ? rng_below(&r, count_x) : rng_below(&r, 2) * (count_x / 2));
+                struct gemm_opts o = { .weight_is_a = order, .level = level };
+                assert_int_equal(gemm_wide(m, &o, w, x, M + 3, M, N, K, acc, M + 1), AXM_OK);
+                for (int n = 0; n < N; n++)
+                    for (int i = 0; i < M; i++) {
+                        int64_t sum = 0;
+                        for (int k = 0; k < K; k++) {
+                            uint64_t a = order ? w[n * K + k] : x[k * (M + 3) + i];
+                            uint64_t b = order ? x[k * (M + 3) + i] : w[n * K + k];
+                            sum += axm_mul_value(m, axm_eval(m, a, b), bits_a + bits_b);
+                        }
+                        CHECK(acc[n * (M + 1) + i] == sum, "%s, level %d: %lld, not %lld", specs[s], level,
+                              (long long)acc[n * (M + 1) + i], (long long)sum);
+                    }
+                axm_mul_close(m);
+            }
 }
