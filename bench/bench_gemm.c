@@ -57,8 +57,8 @@ int main(void)
             t = seconds() - t;
             models = t < models ? t : models;
         }
-        printf("%-16s gemm_wide %6.2f GMAC/s, axm_eval_many %6.2f GMAC/s\n", specs[s], 1e-9 * M * N * K / ours,
-               1e-9 * M * N * K / models);
+        printf("%-16s gemm_wide %6.2f GMAC/s, axm_eval_many %6.2f GMAC/s\n", specs[s],
+               1e-9 * M * N * K / ours, 1e-9 * M * N * K / models);
         axm_mul_close(m);
     }
     return 0;

@@ -80,6 +80,18 @@ static bool add_factor(const struct gemm_table *t, struct factor *p, struct gemm
         for (int w = 0; w < t->w_count; w++)
             p->v[w] *= 2;
     }
+    for (; v.most - v.least > 255 && 2 * (u.most - u.least) <= 255;
+         u = span_of(p->u, t->x_count), v = span_of(p->v, t->w_count)) {
+        int64_t common = 0;
+        for (int w = 0; w < t->w_count; w++)
+            common = gcd(common, p->v[w]);
+        if (common % 2)
+            break;
+        for (int x = 0; x < t->x_count; x++)
+            p->u[x] *= 2;
+        for (int w = 0; w < t->w_count; w++)
+            p->v[w] /= 2;
+    }
     if (u.most - u.least > 255)
         return false;
     if ((v.most == 128 && v.least >= -127) || (v.least < 0 && v.most <= 0 && v.least >= -255)) {
