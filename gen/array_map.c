@@ -40,7 +40,8 @@ const struct array_register array_registers[] = {
         { "W_EARLY", 2, 1, "weights: as X_EARLY" },
         { "W_LATE", 3, 1, "weights: as X_LATE" },
         { "START", 4, 1, "START while a job waited, with a dimension of 0, or DIM_A above DEPTH" },
-        { "OVERFLOW", 5, 1, "a sum left the accumulator's bits; it is right modulo 2^ACC" },
+        { "OVERFLOW", 5, 1,
+          "weight-stationary: adding a pass left the accumulator's bits; sums are right modulo 2^ACC" },
         { "BUS", 7, 1, "an access was answered with SLVERR" },
         { "TIMEOUT", 8, 1, "a stream was dry for TIMEOUT cycles; the job was aborted" } } },
     { "MODE", 0x2c, "rw", "of the next job", {
