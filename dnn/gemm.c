@@ -145,6 +145,8 @@ static const struct gemm_kernel *kernel(const struct gemm *g)
 #ifdef __x86_64__
     if (g->level == GEMM_VBMI && g->kind <= GEMM_PLANES8)
         return &gemm_kernel_vbmi;
+    if (g->kind == GEMM_ROWS)
+        return &gemm_kernel_rows;
 #endif
     (void)g;
     return NULL;

@@ -87,7 +87,7 @@ struct gemm_kernel {
     void (*run)(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m, int32_t *acc,
                 size_t acc_stride, uint8_t *scratch);
 };
-extern const struct gemm_kernel gemm_kernel_vbmi;
+extern const struct gemm_kernel gemm_kernel_vbmi, gemm_kernel_rows;
 
 /* gemm_portable.c */
 void gemm_run_tiled(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m, int32_t *acc,

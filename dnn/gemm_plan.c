@@ -380,6 +380,15 @@ static enum axm_status widen(const struct gemm_table *t, const char *name, int b
     return AXM_OK;
 }
 
+/* Product rows hold 16 bits. */
+static bool fits_rows(const struct gemm_table *t)
+{
+    for (int w = 0; w < t->w_count; w++)
+        if ((int64_t)t->most[w] - t->least[w] > UINT16_MAX)
+            return false;
+    return true;
+}
+
 enum { FORMS = 3 };
 
 static enum axm_status make_form(const struct gemm_table *t, const char *name, int i, bool *exists,
@@ -402,6 +411,13 @@ enum axm_status gemm_choose(const struct gemm_table *t, const char *name, enum g
     enum axm_status st = AXM_OK;
     bool found = false;
     *out = (struct gemm_form){ 0 };
+    bool rows = level >= GEMM_AVX2 && fits_rows(t);
+    if ((plan == (int)GEMM_ROWS && rows) || (plan < 0 && rows && level < GEMM_VBMI)) {
+        for (int w = 0; w < t->w_count; w++)
+            out->constant[w] = t->least[w];
+        *kind = GEMM_ROWS;
+        return AXM_OK;
+    }
     if (level != GEMM_VBMI || plan == (int)GEMM_TILED) {
         *kind = GEMM_TILED;
         if (plan >= 0 && plan != (int)GEMM_TILED)

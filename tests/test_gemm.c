@@ -157,7 +157,7 @@ TEST(test_gemm__every_plan_equals_the_definition)
             axm_mul_close(m);
         }
     for (int plan = 0; plan < GEMM_WIDE && gemm_level_best() == GEMM_VBMI; plan++)
-        CHECK(found[plan] || plan == GEMM_ROWS, "no table had plan %s",
+        CHECK(found[plan], "no table had plan %s",
               gemm_plan_name((enum gemm_plan_kind)plan));
 }
 
@@ -179,7 +179,8 @@ TEST(test_gemm__shapes_at_the_edges)
                 if (shape[i][2] < 255)
                     continue;
             struct axm_mul *m = table(&r, kind, kind & 1);
-            for (int level = GEMM_PORTABLE; level <= (int)gemm_level_best(); level++) {
+            int best = (int)gemm_level_best(), lower = (int)rng_below(&r, (uint64_t)best + 1);
+            for (int level = lower; level <= best; level += best > lower ? best - lower : 1) {
                 struct problem p = { m, { rng_below(&r, 2), rng_below(&r, 2), level, -1 }, shape[i][0],
                                      shape[i][1], shape[i][2] };
                 check(&p, &r);
