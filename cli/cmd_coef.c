@@ -16,7 +16,7 @@ static const struct cli_option options[] = {
     { "column", 0, "area|delay|p0|p1|p2|energy|paper",
       "what the savings are computed from (default energy)" },
     POWER_LIBERTY_OPTION,
-    POWER_MODE_OPTION("adders|flat|extract"),
+    POWER_MODE_OPTION("adders|flat|extract|hierarchy"),
     POWER_LOAD_OPTIONS,
     POWER_STIMULUS_OPTIONS,
     POWER_STORE_OPTION,

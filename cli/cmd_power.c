@@ -5,7 +5,7 @@
 
 static const struct cli_option options[] = {
     POWER_LIBERTY_OPTION,
-    POWER_MODE_OPTION("adders|flat|extract"),
+    POWER_MODE_OPTION("adders|flat|extract|hierarchy"),
     POWER_LOAD_OPTIONS,
     { "delay", 0, "zero|unit|liberty", "delay model of the glitches (default: all three, a row each)" },
     POWER_STIMULUS_OPTIONS,

@@ -5,7 +5,7 @@
 
 static const struct cli_option options[] = {
     POWER_LIBERTY_OPTION,
-    POWER_MODE_OPTION("adders|flat|extract|generic|ice40|xilinx"),
+    POWER_MODE_OPTION("adders|flat|extract|hierarchy|generic|ice40|xilinx"),
     POWER_LOAD_OPTIONS,
     { "path", 0, NULL, "list the cells of the critical path (so does --verbose)" },
     { 0 },
@@ -18,6 +18,7 @@ static const char help[] =
     "            through ABC (the library's adders are found by what they compute)\n"
     "  flat      everything through ABC\n"
     "  extract   adders found in somebody else's circuit, then as adders\n"
+    "  hierarchy as adders, but block by block: ABC moves nothing between modules\n"
     "  generic   Yosys's own gates;  ice40, xilinx  LUTs and carries: counts only\n"
     "\n"
     "Before layout: no wires, no placement. Several libraries (corners): one row each.\n"

@@ -27,6 +27,9 @@ static const struct {
         "synth -flatten -top ${top}\nextract_fa -fa\ntechmap -map extract.v\nopt_clean\n"
         "read_verilog -overwrite adders.v\n"
         "hierarchy -check -top ${top}\nflatten\nabc -liberty cells.lib\nopt_clean -purge\n" },
+    [SYNTH_HIERARCHY] = { "hierarchy", true, true,
+        "hierarchy -check -top ${top}\nproc\nopt -full\ntechmap\nopt\n"
+        "abc -liberty cells.lib\nflatten\nopt_clean -purge\n" },
     [SYNTH_GENERIC] = { "generic", false, false, "synth -flatten -top ${top}\nopt_clean -purge\n" },
     [SYNTH_ICE40] = { "ice40", false, false,
         "synth_ice40 -noflatten -top ${top}\nflatten\nopt_clean -purge\n" },
@@ -51,8 +54,8 @@ enum axm_status synth_mode_parse(const char *name, enum synth_mode *out)
             *out = (enum synth_mode)m;
             return AXM_OK;
         }
-    return fail(AXM_USAGE, "no synthesis mode \"%s\"; modes are adders, flat, extract, generic, ice40, "
-                "xilinx", name);
+    return fail(AXM_USAGE, "no synthesis mode \"%s\"; modes are adders, flat, extract, hierarchy, "
+                "generic, ice40, xilinx", name);
 }
 
 /* --- scratch directory of one tool run -------------------------------------------- */

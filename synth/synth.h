@@ -5,11 +5,12 @@
 #include "base/strbuf.h"
 #include "synth/mapped.h"
 
-/* How the netlist is mapped.  The first three end in cells of a liberty. */
+/* How the netlist is mapped.  The first four end in cells of a liberty. */
 enum synth_mode {
     SYNTH_ADDERS,     /* axm_fa and axm_ha become the liberty's adder cells, the rest goes through ABC */
     SYNTH_FLAT,       /* flattened, everything through ABC */
     SYNTH_EXTRACT,    /* foreign circuits: adders found by extract_fa, then as SYNTH_ADDERS */
+    SYNTH_HIERARCHY,  /* as SYNTH_ADDERS, but ABC sees one module at a time: no logic moves between blocks */
     SYNTH_GENERIC,    /* Yosys's own gates: a count, no area */
     SYNTH_ICE40,      /* LUTs and carries of iCE40 */
     SYNTH_XILINX,     /* LUTs and carries of 7-series */

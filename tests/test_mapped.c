@@ -278,7 +278,7 @@ static int wrong_products(const struct mapped *m, const struct axm_mul *model)
 TEST(test_mapped__multipliers_equal_their_models)
 {
     static const char *const specs[] = { "scdm8s_x5_y2", "drum8u_k4", "mitchell8s_t5" };
-    static const enum synth_mode modes[] = { SYNTH_ADDERS, SYNTH_FLAT };
+    static const enum synth_mode modes[] = { SYNTH_ADDERS, SYNTH_FLAT, SYNTH_HIERARCHY };
     static const char path[] = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
     struct liberty *lib;
     if (!proc_have("yosys"))
@@ -287,7 +287,7 @@ TEST(test_mapped__multipliers_equal_their_models)
         SKIP("no %s", path);
     assert_int_equal(liberty_read(path, &lib), AXM_OK);
     for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++)
-        for (int k = 0; k < 2; k++) {
+        for (int k = 0; k < 3; k++) {
             struct axm_spec s = spec_of(specs[i]);
             struct axm_mul *model = model_of(specs[i]);
             struct mul_circuit c;

@@ -92,6 +92,7 @@ TEST(test_synth__every_mode_ends_in_its_own_cells)
             assert_int_equal(count_of(&r, "FAX1") + count_of(&r, "HAX1"), 0);
             break;
         case SYNTH_ADDERS:
+        case SYNTH_HIERARCHY:
             assert_true(fa > 0 && ha > 0);
             assert_int_equal(count_of(&r, "FAX1"), fa);
             assert_int_equal(count_of(&r, "HAX1"), ha);
@@ -109,7 +110,7 @@ TEST(test_synth__every_mode_ends_in_its_own_cells)
 static void check_library(int library)
 {
     struct liberty *lib = need(library);
-    for (int mode = SYNTH_ADDERS; mode <= SYNTH_EXTRACT; mode++) {
+    for (int mode = SYNTH_ADDERS; mode <= SYNTH_HIERARCHY; mode++) {
         struct synth_result r = synthesised("drum4s_k3", (enum synth_mode)mode, lib);
         struct timing t;
         CHECK(timing_run(r.mapped, "drum4s_k3", &conditions, &t, NULL) == AXM_OK, "%s", axm_last_message());
@@ -334,5 +335,5 @@ TEST(test_synth__missing_tools_bad)
 TEST(test_synth__modes_that_are_none_bad)
 {
     CHECK(refuses("synth exact4u --mode fastest", 2, "--mode must be adders, flat, "), "above");
-    CHECK(refuses("power exact4u --mode ice40", 2, "--mode must be adders, flat or extract"), "above");
+    CHECK(refuses("power exact4u --mode ice40", 2, "--mode must be adders, flat, extract or h"), "above");
 }
