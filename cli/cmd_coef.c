@@ -53,7 +53,7 @@ struct subject {
     bool foreign;
     struct mul_circuit circuit;      /* of a foreign one; others are built when needed */
     struct axm_spec spec;        /* of a foreign one: an array of its widths and sign */
-    struct measurement *m;       /* [n_libs] */
+    struct measurement *m;       /* [n_libs], then as many in the mode hierarchy */
     struct axm_metrics error;    /* of --all */
 };
 
@@ -63,7 +63,7 @@ struct job {
     size_t n, cap;
     enum coef_baseline baseline;
     int column;
-    bool with_error;
+    bool with_error, with_hierarchy;
     struct progress *bar;
 };
 
@@ -82,7 +82,7 @@ static size_t add_subject(struct job *j, const struct axm_spec *s, struct mul_ci
         j->cap = cap;
     }
     struct subject *x = &j->subject[j->n];
-    *x = (struct subject){ .spec = *s, .m = calloc((size_t)j->power.n_libs, sizeof *x->m) };
+    *x = (struct subject){ .spec = *s, .m = calloc(2 * (size_t)j->power.n_libs, sizeof *x->m) };
     if (!x->m)
         return SIZE_MAX;
     axm_spec_print(s, x->name);
@@ -134,10 +134,11 @@ static enum axm_status measure_one(void *ctx, size_t item, int worker)
     const struct mul_circuit *c = x->foreign ? &x->circuit : &built;
     enum axm_status st = x->foreign ? AXM_OK : mul_circuit_of_spec(&x->spec, &built);
     (void)worker;
-    for (int l = 0; l < j->power.n_libs && st == AXM_OK; l++) {
+    int n_libs = j->power.n_libs;
+    for (int l = 0; l < n_libs * (1 + j->with_hierarchy) && st == AXM_OK; l++) {
         struct characterise_opts o = j->power.opts;
-        o.lib = j->power.lib[l];
-        o.mode = power_mode(&j->power, c);
+        o.lib = j->power.lib[l % n_libs];
+        o.mode = l < n_libs ? power_mode(&j->power, c) : SYNTH_HIERARCHY;
         st = characterise(c, &o, &x->m[l], NULL);
     }
     if (st == AXM_OK && j->with_error)
@@ -249,6 +250,7 @@ enum { PAPER_COLUMNS = 12 };
 /* The coefficients of Table 4's rows in one library: as the two columns, and as the user's. */
 struct paper {
     double energy[COEF_PUBLISHED], p1[COEF_PUBLISHED], chosen[COEF_PUBLISHED];
+    double p1_hierarchy[COEF_PUBLISHED];
 };
 
 static void paper_rows(struct table *t, const struct job *j, const size_t at[COEF_PUBLISHED], size_t split,
@@ -261,6 +263,7 @@ static void paper_rows(struct table *t, const struct job *j, const size_t at[COE
         double published = coef_published[i].coefficient;
         p->energy[i] = coef_value(m, s, COEF_ENERGY, mhz);
         p->p1[i] = coef_value(m, a, COEF_P1, mhz);
+        p->p1_hierarchy[i] = coef_value(m + j->power.n_libs, a + j->power.n_libs, COEF_P1, mhz);
         p->chosen[i] = j->column == COLUMN_PAPER ? published
                                                   : coef_value(m, s, (enum coef_column)j->column, mhz);
         table_int(t, i);
@@ -299,6 +302,7 @@ static void print_summary(const struct job *j, int lib, const struct paper *p, c
     print_error("energy (P1 x delay), split baseline", p->energy,
                 "energy per operation at each circuit's own speed");
     print_error("P1, 8x8 array baseline", p->p1, "glitch-aware power at one clock against an ordinary array");
+    print_error("the same, hierarchy kept (--mode hierarchy)", p->p1_hierarchy, "that with its blocks kept");
     printf("  An inference from 20 points: differences under .02 mean nothing.\n"
            "  Savings of Table 3's networks (3,305,600 multiplications), by column %s:\n", column);
     for (int r = 0; r < COEF_ASSIGNMENTS; r++) {
@@ -317,6 +321,7 @@ static enum axm_status run_paper(const struct cli_args *args, struct job *j)
     size_t at[COEF_PUBLISHED], split, array;
     const char *column = cli_get(args, "column");
     struct paper p[POWER_LIBERTIES_MAX];
+    j->with_hierarchy = args->format == CLI_TEXT;   /* for the summary */
     for (int i = 0; i < COEF_PUBLISHED; i++) {
         struct axm_spec s;
         coef_published_spec(i, &s);
