@@ -4,7 +4,7 @@
 packages='
 gcc g++ make binutils pkg-config
 libcmocka-dev libcjson-dev libmd-dev libsqlite3-dev libdnnl-dev libpng-dev zlib1g-dev
-verilator iverilog yosys berkeley-abc opensta
+verilator iverilog yosys z3 berkeley-abc opensta
 qflow-tech-osu018 qflow-tech-osu035 qflow-tech-osu050
 gnuplot-nox
 clang libclang-rt-14-dev
