@@ -13,6 +13,7 @@ struct quant_opts {
     int weight_bits;           /* 2..8 */
     enum calibration calibration;
     double percentile;         /* 99.99: of |x|; both ends in the affine scheme */
+    bool equalise;             /* bring channels to comparable ranges first (dnn/equalise.c) */
     size_t images;             /* calibration images, a seeded sample of those given */
     uint64_t seed;
 };

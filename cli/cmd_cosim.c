@@ -1,0 +1,224 @@
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/pool.h"
+#include "cli/network.h"
+#include "dnn/model.h"
+#include "explore/cosim.h"
+
+static const char backend_words[] = "rtl|gates|cycle|bitslice";   /* in the order of enum cosim_backend */
+static const char dataflow_words[] = "ws|os";
+
+static const struct cli_option options[] = {
+    { "mult", 0, "SPEC[,SPEC...]", "one multiplier for all layers, or one for each (default: exact)" },
+    NETWORK_ORDER_OPTION,
+    { "backend", 0, backend_words, "what stands for the hardware (default bitslice)" },
+    { "rows", 0, "R", "of the array (default 8)" },
+    { "cols", 0, "C", "of the array (default 8)" },
+    { "dataflow", 0, dataflow_words, "weight- or output-stationary (default ws)" },
+    { "acc-depth", 0, "N", "weight-stationary: rows of accumulators (default 1024)" },
+    { "stall", 0, "PERCENT", "of the cycles each stream of the array stalls, at random (default 0)" },
+    { "batch", 0, "N", "images at once (default: what suits the backend)" },
+    NETWORK_IMAGE_OPTIONS,
+    { 0 },
+};
+
+static const char help[] =
+    "Runs a quantized network through models of the hardware and compares every layer's\n"
+    "accumulators and output codes with the C engine, bit for bit.\n"
+    "\n"
+    "  rtl       the systolic array's Verilog in Verilator, driven through its AXI ports, one\n"
+    "            multiplication table for all cells: control, skew, requantizer as they are\n"
+    "  gates     the same with the multiplier's gates in every cell\n"
+    "  cycle     the weight-stationary array cycle by cycle, on the multiplier's gates in compiled\n"
+    "            C, up to 512 images at once\n"
+    "  bitslice  the gates alone, as many images at once\n"
+    "\n"
+    "Prints multiplications, cycles and utilisation by layer (cycles: of one array that does all\n"
+    "images; none for bitslice). A difference is reported with image, layer and place, both\n"
+    "values, and the array's job; exit status 1. Multipliers set at run time (scdmr8s_x7_y3) run\n"
+    "on one array whatever their settings.\n"
+    "\n"
+    "  axmul cosim lenet5i.axq --mult scdm8s_x5_y2\n"
+    "  axmul cosim lenet5i.axq --mult scdm8s_x5_y2 --backend rtl --rows 16 --cols 16 --images 100\n";
+
+static const struct table_column columns[] = {
+    { "layer", NULL, CELL_TEXT, 0 },
+    { "multiplier", NULL, CELL_TEXT, 0 },
+    { "multiplications", NULL, CELL_UINT, 0 },
+    { "cycles", NULL, CELL_UINT, 0 },
+    { "utilisation_percent", "utilisation %", CELL_REAL, -1 },
+    { "stall_x_cycles", "stalls x", CELL_UINT, 0 },
+    { "stall_w_cycles", "stalls w", CELL_UINT, 0 },
+    { "stall_y_cycles", "stalls y", CELL_UINT, 0 },
+};
+enum { COLUMNS = 8 };
+
+static enum axm_status get_word(const struct cli_args *a, const char *name, const char *words, int
+                                fallback, int *out)
+{
+    const char *text = cli_get(a, name);
+    char legal[CLI_WORDS_TEXT];
+    *out = text ? cli_word(words, text) : fallback;
+    return *out >= 0 ? AXM_OK : fail(AXM_USAGE, "cosim: --%s is %s, got %s", name, cli_words_text(words,
+                                                                                                  legal),
+                                                                                                      text);
+}
+
+static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
+{
+    struct axm_spec any;
+    int64_t rows, cols, depth, stall, batch;
+    int backend, dataflow;
+    enum axm_status st = axm_spec_parse("exact8s", &any);
+    if (st || (st = get_word(a, "backend", backend_words, COSIM_BITSLICE, &backend)) ||
+        (st = get_word(a, "dataflow", dataflow_words, ARRAY_WS, &dataflow)) ||
+        (st = cli_get_int(a, "rows", 1, ARRAY_ROWS_MAX, 8, &rows)) ||
+        (st = cli_get_int(a, "cols", 1, ARRAY_COLS_MAX, 8, &cols)) ||
+        (st = cli_get_int(a, "acc-depth", 2, 1 << 16, 1024, &depth)) ||
+        (st = cli_get_int(a, "stall", 0, 90, 0, &stall)) || (st = cli_get_int(a, "batch", 1, 1 << 16, 0,
+                                                                              &batch)))
+        return st;
+    *o = (struct cosim_opts){ .backend = (enum cosim_backend)backend, .array = array_defaults(&any),
+        .batch = (size_t)batch, .stall_percent = (unsigned)stall, .seed = a->seed };
+    o->array.dataflow = (enum array_dataflow)dataflow;
+    o->array.rows = (int)rows;
+    o->array.cols = o->array.lanes = (int)cols;
+    o->array.acc_depth = (int)depth;
+    return AXM_OK;
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void say_mismatch(const struct qgraph *q, const struct cosim_opts *o, const struct cosim_mismatch *m)
+{
+    const struct qnode *n = &q->node[infer_layer_node(q, m->layer)];
+    char job[64] = "";
+    if (o->backend == COSIM_RTL || o->backend == COSIM_GATES)
+        snprintf(job, sizeof job, " (array job of column %zu, row %zu)", m->tile_n, m->tile_m);
+    (void)fail(AXM_MISMATCH, "image %zu, %s, channel %d at %d,%d: %s %d, expected %d%s", m->image, n->name,
+               m->channel, m->row, m->column, m->accumulator ? "accumulator" : "code", m->actual,
+                   m->expected, job);
+}
+
+static void add_row(struct table *t, const char *layer, const char *mult, const struct cosim_layer_result *r,
+                    const struct cosim_opts *o)
+{
+    bool array = o->backend != COSIM_BITSLICE;
+    double cells = (double)o->array.rows * o->array.cols;
+    table_text(t, layer);
+    table_text(t, mult);
+    table_uint(t, r->multiplications);
+    if (array)
+        table_uint(t, r->cycles);
+    else
+        table_text(t, NULL);
+    table_real(t, r->cycles ? 100 * (double)r->multiplications / ((double)r->cycles * cells) : NAN);
+    table_uint(t, r->stall_x);
+    table_uint(t, r->stall_w);
+    table_uint(t, r->stall_y);
+}
+
+static enum axm_status print(const struct cli_args *a, const struct qgraph *q, const struct cosim_layer
+                             *layer,
+                             const struct cosim_opts *o, const struct cosim_result *r)
+{
+    struct table *t = table_new(columns, COLUMNS);
+    struct cosim_layer_result all = { 0 };
+    for (int i = 0; i < infer_layers(q); i++) {
+        const struct cosim_layer_result *l = &r->layer[i];
+        char name[AXM_SPEC_MAX];
+        axm_spec_print(&layer[i].mult, name);
+        add_row(t, q->node[infer_layer_node(q, i)].name, name, l, o);
+        all.multiplications += l->multiplications;
+        all.cycles += l->cycles;
+        all.stall_x += l->stall_x;
+        all.stall_w += l->stall_w;
+        all.stall_y += l->stall_y;
+    }
+    add_row(t, "all", NULL, &all, o);
+    enum axm_status st = table_print(t, stdout, a->format);
+    table_free(t);
+    return st;
+}
+
+static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, const struct cosim_opts *o,
+                             const struct cosim_layer *layer)
+{
+    int layers = infer_layers(q);
+    struct network_images images = { 0 };
+    struct cosim_result r = { .layer = calloc((size_t)layers, sizeof *r.layer) };
+    if (!r.layer)
+        return fail(AXM_ENV, "cosim: out of memory");
+    enum axm_status st = network_images(a, q, 0, &images);
+    double start = seconds();
+    if (st == AXM_OK)
+        st = cosim_run(q, layer, layers, o, &images.im, images.first, images.n, &r);
+    double took = seconds() - start;
+    if (st == AXM_MISMATCH && r.mismatch.found)
+        say_mismatch(q, o, &r.mismatch);
+    if (st == AXM_OK)
+        st = print(a, q, layer, o, &r);
+    if (st == AXM_OK) {
+        uint64_t macs = 0;
+        for (int i = 0; i < layers; i++)
+            macs += r.layer[i].multiplications;
+        note("%s: %zu images, every layer equal: %llu values compared, %.1f s, %.0f MMAC/s on %d threads",
+             cosim_backend_names[o->backend], r.images, (unsigned long long)r.values, took,
+             (double)macs / took * 1e-6, pool_threads());
+    }
+    images_release(&images.im);
+    free(r.layer);
+    return st;
+}
+
+static enum axm_status run(const struct cli_args *a)
+{
+    struct cosim_opts o;
+    struct qgraph *q = NULL;
+    struct network_mults mults = { 0 };
+    enum axm_status st = get_opts(a, &o);
+    if (st == AXM_OK)
+        st = model_load_quantized(a->operand[0], &q);
+    if (st != AXM_OK)
+        return st;
+    int layers = infer_layers(q);
+    struct layer_mult *lm = calloc((size_t)layers + 1, sizeof *lm);
+    struct cosim_layer *layer = calloc((size_t)layers + 1, sizeof *layer);
+    st = lm && layer ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
+    if (st == AXM_OK)
+        st = network_assign(a, q, &mults, cli_get(a, "mult"), lm);
+    for (int i = 0; i < layers && st == AXM_OK; i++) {
+        const struct axm_spec *s = axm_mul_spec(lm[i].mul);
+        if (!s)
+            st = fail(AXM_USAGE, "%s: a table or somebody else's circuit has no gates of ours to run",
+                      axm_mul_name(lm[i].mul));
+        else
+            layer[i] = (struct cosim_layer){ *s, lm[i].weight_is_a };
+    }
+    if (st == AXM_OK)
+        st = cosim(a, q, &o, layer);
+    free(lm);
+    free(layer);
+    network_mults_release(&mults);
+    qgraph_free(q);
+    return st;
+}
+
+const struct cli_command cmd_cosim = {
+    .name = "cosim",
+    .synopsis = "QMODEL",
+    .brief = "a network through the hardware, compared bit for bit",
+    .help = help,
+    .prints_table = true,
+    .options = options,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run,
+};
