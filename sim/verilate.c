@@ -170,7 +170,8 @@ static enum axm_status build(const struct verilate *v, const char *path)
     strbuf_addf(&include_obj, "-I%s", obj.s);
     const char *const compile[] = {
         tools.cxx, v->optimization, v->architecture ? v->architecture : "-DAXM_ANY", CXX_FLAGS, include.s,
-        include_std.s, include_obj.s, "-shared", "-Wl,-Bsymbolic", "-o", temp.s, file.s, tools.runtime.s, "-latomic",
+        include_std.s, include_obj.s, "-shared", "-Wl,-Bsymbolic", "-o", temp.s, file.s, tools.runtime.s,
+            "-latomic",
             "-lpthread", NULL };
     st = proc_run(compile, &(struct proc_opts){ 0 });
     if (!st && rename(temp.s, path))
