@@ -171,8 +171,7 @@ static enum axm_status build(const struct verilate *v, const char *path)
     const char *const compile[] = {
         tools.cxx, v->optimization, v->architecture ? v->architecture : "-DAXM_ANY", CXX_FLAGS, include.s,
         include_std.s, include_obj.s, "-shared", "-Wl,-Bsymbolic", "-o", temp.s, file.s, tools.runtime.s,
-            "-latomic",
-            "-lpthread", NULL };
+        "-latomic", "-lpthread", NULL };
     st = proc_run(compile, &(struct proc_opts){ 0 });
     if (!st && rename(temp.s, path))
         st = fail(AXM_ENV, "%s: cannot be put in place", path);

@@ -30,9 +30,8 @@ static void fixture_init(struct fixture *f, uint64_t seed, enum quant_scheme sch
     *f = (struct fixture){ .q = random_qgraph(seed, scheme, 8, 6) };
     assert_non_null(f->q);
     struct shape s = f->q->node[0].out;
-    f->im = (struct images){ .shape = s, .count = images, .classes = 10, .pixel = malloc(images *
-                                                                                         shape_count(s)),
-        .label = calloc(images, 1) };
+    f->im = (struct images){ .shape = s, .count = images, .classes = 10,
+        .pixel = malloc(images * shape_count(s)), .label = calloc(images, 1) };
     for (size_t i = 0; i < images; i++)
         random_pixels(seed + i, s, f->im.pixel + i * shape_count(s));
     f->layers = infer_layers(f->q);
@@ -51,8 +50,8 @@ static void fixture_release(struct fixture *f)
 static struct cosim_opts opts_of(enum cosim_backend backend, enum array_dataflow dataflow, int rows, int cols)
 {
     struct axm_spec any = spec_of("exact8s");
-    struct cosim_opts o = { .backend = backend, .array = array_defaults(&any), .seed = 1, .stall_percent =
-        10 };
+    struct cosim_opts o = { .backend = backend, .array = array_defaults(&any), .seed = 1,
+        .stall_percent = 10 };
     o.array.dataflow = dataflow;
     o.array.rows = rows;
     o.array.cols = o.array.lanes = cols;
