@@ -21,7 +21,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 INCLUDE := -I. -I$B/include
 LIBS := -lsqlite3 -lcjson -lmd -lm -lpthread -ldl
 # What dnn/ needs besides; the public library does without it.
-DNN_LIBS := -ldnnl -lgomp -lpng -lz
+DNN_LIBS := -ldnnl -lgomp -lpng -lxxhash -lz
 
 LIB_SRC := $(wildcard base/*.c cmodel/*.c gen/*.c sim/*.c synth/*.c)
 DNN_SRC := $(wildcard dnn/*.c explore/*.c)
@@ -145,6 +145,16 @@ demo: setup all  ## set up, build, and run the main job on an embedded default
 docs-power: all  ## measure again what docs/power.md says
 	B=$B scripts/docs_power.sh > $B/power.md.tmp && mv $B/power.md.tmp docs/power.md
 
+# Ten minutes on two cores; the test of docs/accuracy.md and models/ is that they come out again.
+$B/lenet5i.axm: | $B/axmul
+	$B/axmul train lenet5i -o $@
+
+models: all $B/lenet5i.axm  ## train and quantize the embedded network again
+	B=$B scripts/models.sh $B/lenet5i.axm
+
+docs-accuracy: all $B/lenet5i.axm  ## measure again what docs/accuracy.md says
+	B=$B scripts/docs_accuracy.sh $B/lenet5i.axm > $B/accuracy.md.tmp && mv $B/accuracy.md.tmp docs/accuracy.md
+
 # --- installation ----------------------------------------------------------
 
 $B/axmul.1: $B/axmul
@@ -172,6 +182,6 @@ clean:  ## delete everything that was made
 
 -include $(DEPS)
 
-.PHONY: all help setup tests check check-full fuzzers bench demo docs-power install clean
+.PHONY: all help setup tests check check-full fuzzers bench demo models docs-power docs-accuracy install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -4,7 +4,6 @@
 
 #include "base/pool.h"
 #include "cli/network.h"
-#include "dnn/model.h"
 #include "explore/cosim.h"
 
 static const char backend_words[] = "rtl|gates|cycle|bitslice";   /* in the order of enum cosim_backend */
@@ -40,8 +39,10 @@ static const char help[] =
     "values, and the array's job; exit status 1. Multipliers set at run time (scdmr8s_x7_y3) run\n"
     "on one array whatever their settings.\n"
     "\n"
-    "  axmul cosim lenet5i.axq --mult scdm8s_x5_y2\n"
-    "  axmul cosim lenet5i.axq --mult scdm8s_x5_y2 --backend rtl --rows 16 --cols 16 --images 100\n";
+    NETWORK_BUILTIN_HELP
+    "\n"
+    "  axmul cosim builtin:lenet5i --mult scdm8s_x5_y2\n"
+    "  axmul cosim lenet5i-int8.axm --mult scdm8s_x5_y2 --backend rtl --rows 16 --cols 16 --images 100\n";
 
 static const struct table_column columns[] = {
     { "layer", NULL, CELL_TEXT, 0 },
@@ -185,7 +186,7 @@ static enum axm_status run(const struct cli_args *a)
     struct network_mults mults = { 0 };
     enum axm_status st = get_opts(a, &o);
     if (st == AXM_OK)
-        st = model_load_quantized(a->operand[0], &q);
+        st = network_model(a->operand[0], &q, NULL);
     if (st != AXM_OK)
         return st;
     int layers = infer_layers(q);

@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "cli/network.h"
-#include "dnn/model.h"
 
 static const struct cli_option options[] = {
     { "output", 'o', "FILE", "where the codes go: NumPy format; - is standard output" },
@@ -119,7 +118,7 @@ static enum axm_status run(const struct cli_args *args)
     struct qgraph *q;
     if (!cli_get(args, "output"))
         return fail(AXM_USAGE, "dump: say where the codes go: -o FILE.npy");
-    enum axm_status st = model_load_quantized(args->operand[0], &q);
+    enum axm_status st = network_model(args->operand[0], &q, NULL);
     if (st != AXM_OK)
         return st;
     st = run_open(args, q);

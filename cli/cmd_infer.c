@@ -50,6 +50,9 @@ static const char help[] =
     "A trace is for the multiplier of a weight-stationary array: runs of consecutive activations\n"
     "against one weight (docs/formats.md). It takes the first 100 images unless told.\n"
     "\n"
+    NETWORK_BUILTIN_HELP
+    "\n"
+    "  axmul infer builtin:lenet5i --paper\n"
     "  axmul infer lenet5i-int8.axm --mult scdm8s_x5_y2 --mult drum8s_k4\n"
     "  axmul infer lenet5i-int8.axm --paper --resume table6.csv --format csv\n"
     "  axmul infer lenet5i-int8.axm --mult SCDM8_84 --trace conv4 -o conv4.i16\n";
@@ -692,9 +695,7 @@ static enum axm_status run_open(struct job *j)
     const struct qnode *last = &j->q->node[j->q->n_nodes - 1];
     j->layers = infer_layers(j->q);
     j->outputs = (int)shape_count(last->out);
-    enum axm_status st = sha256_file(j->args->operand[0], &j->model);
-    if (st == AXM_OK)
-        st = network_images(j->args, j->q, trace ? TRACE_IMAGES : 0, &j->im);
+    enum axm_status st = network_images(j->args, j->q, trace ? TRACE_IMAGES : 0, &j->im);
     if (st == AXM_OK)
         st = make_rows(j);
     if (st == AXM_OK && trace)
@@ -713,7 +714,7 @@ static enum axm_status run(const struct cli_args *args)
     struct job j = { .args = args };
     enum axm_status st = check_usage(args, &j);
     if (st == AXM_OK)
-        st = model_load_quantized(args->operand[0], &j.q);
+        st = network_model(args->operand[0], &j.q, &j.model);
     if (st != AXM_OK)
         return st;
     st = run_open(&j);

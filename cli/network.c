@@ -3,11 +3,70 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/embed.h"
 #include "base/strbuf.h"
+#include "dnn/model.h"
 
 static enum axm_status out_of_memory(const struct cli_args *a)
 {
     return fail(AXM_ENV, "%s: out of memory", a->command->name);
+}
+
+/* --- the builtin network ----------------------------------------------------------------------- */
+
+static bool is_builtin(const char *model)
+{
+    return !strncmp(model, "builtin:", 8);
+}
+
+static const struct embedded_file *embedded(const char *path)
+{
+    const struct embedded_file *f = embedded_models;
+    while (f->path && strcmp(f->path, path))
+        f++;
+    return f;
+}
+
+enum axm_status network_model(const char *name, struct qgraph **out, struct sha256_hex *hash)
+{
+    if (!is_builtin(name)) {
+        enum axm_status st = hash ? sha256_file(name, hash) : AXM_OK;
+        return st == AXM_OK ? model_load_quantized(name, out) : st;
+    }
+    const struct embedded_file *f = embedded("models/lenet5i-int8.axm");
+    if (strcmp(name, "builtin:lenet5i") || !f->path)
+        return fail(AXM_USAGE, "%s: no such network travels in the command; builtin:lenet5i does", name);
+    if (hash)
+        *hash = sha256_bytes(f->text, f->size);
+    return model_parse_quantized(f->text, f->size, name, out);
+}
+
+/* The images that travel with it. */
+static enum axm_status builtin_images(const struct cli_args *a, struct network_images *out)
+{
+    const struct embedded_file *x = embedded("models/mnist-test-1000-images.idx.gz");
+    const struct embedded_file *y = embedded("models/mnist-test-1000-labels.idx.gz");
+    struct network_images r = { .test = true };
+    int64_t first, n;
+    if (cli_flag(a, "train-images"))
+        return fail(AXM_USAGE, "%s: no training images travel in the command; say --data mnist",
+                    a->operand[0]);
+    enum axm_status st = data_set_find("mnist", &r.set);
+    if (st == AXM_OK)
+        st = data_parse_idx(x->text, x->size, y->text, y->size, "builtin images", &r.im);
+    if (st != AXM_OK)
+        return st;
+    st = cli_get_int(a, "first", 0, (int64_t)r.im.count - 1, 0, &first);
+    if (st == AXM_OK)
+        st = cli_get_int(a, "images", 1, (int64_t)r.im.count - first, (int64_t)r.im.count - first, &n);
+    if (st != AXM_OK) {
+        images_release(&r.im);
+        return st;
+    }
+    r.first = (size_t)first;
+    r.n = (size_t)n;
+    *out = r;
+    return AXM_OK;
 }
 
 /* --- images ------------------------------------------------------------------------------------ */
@@ -18,6 +77,12 @@ enum axm_status network_images(const struct cli_args *a, const struct qgraph *q,
     const char *name = cli_get(a, "data");
     int64_t first, n;
     struct network_images r = { .test = !cli_flag(a, "train-images") };
+    if (!name && !cli_get(a, "data-dir") && is_builtin(a->operand[0])) {
+        enum axm_status st = builtin_images(a, out);
+        if (st == AXM_OK && limit && !cli_get(a, "images") && out->n > limit)
+            out->n = limit;
+        return st;
+    }
     if (!name && !*q->data_set)
         return fail(AXM_USAGE, "%s: the model names no data set; say --data SET", q->name);
     enum axm_status st = data_set_find(name ? name : q->data_set, &r.set);

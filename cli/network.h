@@ -2,6 +2,7 @@
 #ifndef AXM_CLI_NETWORK_H
 #define AXM_CLI_NETWORK_H
 
+#include "base/hash.h"
 #include "cli/common.h"
 #include "dnn/data.h"
 #include "dnn/infer.h"
@@ -16,8 +17,15 @@
     { "order", 0, "LIST", \
       "which operand is a: wa (the weight) or aw (the activation), one for all layers or a comma list" }
 
-/* The images that the options name.  limit: as many at most unless --images says otherwise; 0: no
- * limit.  Release with images_release(). */
+/* The quantized model that the command's operand names: a file, or "builtin:lenet5i", the one that travels in
+ * the command.  hash: of its bytes; may be NULL. */
+enum axm_status network_model(const char *name, struct qgraph **out, struct sha256_hex *hash) AXM_MUST_CHECK;
+#define NETWORK_BUILTIN_HELP \
+    "builtin:lenet5i is a trained int8 network that travels in the command, with the first 1,000 MNIST\n" \
+    "test images; --data mnist runs it on all 10,000.\n"
+
+/* The images that the options name; a builtin model's own unless --data or --data-dir is given.  limit: as
+ * many at most unless --images says otherwise; 0: no limit.  Release with images_release(). */
 struct network_images {
     struct images im;
     const struct data_set *set;

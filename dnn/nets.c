@@ -39,7 +39,8 @@ static int conv_relu_bn(struct graph *g, int in, int number, int channels, int k
     return graph_batch_norm(g, in, bn, BATCH_NORM_EPSILON);
 }
 
-/* Table 8 of the paper, as printed: no activation follows the dense layers. */
+/* Table 8 of the paper, and ReLU behind the first two dense layers, where it prints none: without, the
+ * three are one linear map, and the printed 99.25 % are out of reach (34 epochs gave 98.8 %). */
 static enum axm_status lenet5i(struct graph **out)
 {
     struct graph *g = graph_new("lenet5i", (struct shape){ 1, 28, 28 });
@@ -52,9 +53,11 @@ static enum axm_status lenet5i(struct graph **out)
     n = conv_relu_bn(g, n, 5, 4, 3);
     n = graph_unary(g, n, "flatten", OP_FLATTEN);
     n = graph_dense(g, n, "fc1", 128, true);
+    n = graph_unary(g, n, "relu6", OP_RELU);
     n = graph_batch_norm(g, n, "bn6", BATCH_NORM_EPSILON);
     n = graph_dropout(g, n, "dropout1", 0.2f);
     n = graph_dense(g, n, "fc2", 64, true);
+    n = graph_unary(g, n, "relu7", OP_RELU);
     n = graph_batch_norm(g, n, "bn7", BATCH_NORM_EPSILON);
     n = graph_dropout(g, n, "dropout2", 0.2f);
     graph_dense(g, n, "fc3", 10, true);
