@@ -240,7 +240,7 @@ static enum axm_status train(const struct cli_args *args, struct graph *g, struc
         o->validation_images = r->paper ? &test : NULL;
         note("%s: seed %llu, oneDNN %s on %s", g->name, (unsigned long long)o->seed, onednn_version(),
              onednn_cpu_isa());
-        graph_init(g, o->seed);
+        train_init(g, o->seed);
         st = train_run(g, &images, o, &r->result);
     }
     if (st == AXM_OK)

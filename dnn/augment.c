@@ -80,33 +80,36 @@ void normalise_image(const struct input_norm *norm, struct shape s, const uint8_
     }
 }
 
-void augment_image(const struct augment *a, const struct input_norm *norm, struct shape s,
-                   const uint8_t *pixel, uint64_t seed, uint64_t stream, float *out)
+void augment_pixels(const struct augment *a, struct shape s, const uint8_t *pixel, uint64_t seed,
+                    uint64_t stream, uint8_t *scratch, uint8_t *out)
 {
     bool affine = a->shift_px != 0 || a->rotate_deg != 0 || a->scale != 0 || a->shear_deg != 0;
     bool cropped = a->flip || a->crop_pad > 0;
-    size_t bytes = shape_count(s);
-    /* Floats are written last, from behind: their memory holds the bytes on the way. */
-    uint8_t *moved = (uint8_t *)out, *cut = moved + bytes;
     struct rng r;
     rng_init(&r, seed, stream);
     if (affine) {
         struct affine t = augment_draw(a, &r);
-        affine_image(&t, s, pixel, moved);
-        pixel = moved;
+        affine_image(&t, s, pixel, cropped ? scratch : out);
+        pixel = scratch;
     }
     if (cropped) {
         bool flip = a->flip && rng_below(&r, 2);
         uint64_t places = 2 * (uint64_t)a->crop_pad + 1;
         int dx = (int)rng_below(&r, places) - a->crop_pad, dy = (int)rng_below(&r, places) - a->crop_pad;
-        crop(s, pixel, dx, dy, flip, cut);
-        pixel = cut;
+        crop(s, pixel, dx, dy, flip, out);
     }
-    if (pixel == moved || pixel == cut) {
-        memmove(out + bytes - (bytes + 3) / 4, pixel, bytes);
-        pixel = (const uint8_t *)(out + bytes - (bytes + 3) / 4);
-    }
-    normalise_image(norm, s, pixel, out);
+    if (!affine && !cropped)
+        memcpy(out, pixel, shape_count(s));
+}
+
+void augment_image(const struct augment *a, const struct input_norm *norm, struct shape s,
+                   const uint8_t *pixel, uint64_t seed, uint64_t stream, float *out)
+{
+    /* Floats are written from the front: what lies behind holds the bytes until it is their turn. */
+    size_t bytes = shape_count(s);
+    uint8_t *end = (uint8_t *)(out + bytes) - bytes;
+    augment_pixels(a, s, pixel, seed, stream, (uint8_t *)out, end);
+    normalise_image(norm, s, end, out);
 }
 
 /* --- text ------------------------------------------------------------------------------------ */

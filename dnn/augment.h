@@ -21,6 +21,10 @@ struct affine augment_draw(const struct augment *a, struct rng *r);
 /* Nothing is changed. */
 bool augment_is_none(const struct augment *a);
 
+/* The affine part and then flip and crop; scratch: as large as out, which is not pixel. */
+void augment_pixels(const struct augment *a, struct shape s, const uint8_t *pixel, uint64_t seed,
+                    uint64_t stream, uint8_t *scratch, uint8_t *out);
+
 /* Pixels as the network wants them. */
 void normalise_image(const struct input_norm *norm, struct shape s, const uint8_t *pixel, float *out);
 

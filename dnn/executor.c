@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dnn/augment.h"
+
 enum axm_status onednn_check(dnnl_status_t s, const char *what)
 {
     switch (s) {
@@ -100,6 +102,13 @@ static enum axm_status worker_init(struct executor *e, struct worker *w)
     for (int i = 0; i < e->local.n; i++)
         if (!(w->buffer[i] = buffer_new(e->local.bytes[i])))
             return fail(AXM_ENV, "%s: out of memory for a shard of %d images", e->g->name, e->opts.shard);
+    size_t pixels = shape_count(e->g->node[0].out) * (size_t)e->opts.shard;
+    if (e->levels_last)
+        w->levels = levels_new(e->g, e->m, e->opts.shard, e->opts.training);
+    else if (e->opts.pixels)
+        w->pixel = calloc(pixels, 1);
+    if ((e->levels_last && !w->levels) || (e->opts.pixels && !w->pixel && !w->levels))
+        return fail(AXM_ENV, "%s: out of memory for a shard of %d images", e->g->name, e->opts.shard);
     enum axm_status st = onednn_check(dnnl_stream_create(&w->stream, e->engine, dnnl_stream_default_flags),
                                       "a stream");
     for (int l = 0; l < LISTS && st == AXM_OK; l++) {
@@ -121,6 +130,8 @@ static void worker_release(const struct executor *e, struct worker *w)
                     dnnl_memory_destroy(w->binding[l][i].exec[k].memory);
     for (int l = 0; l < LISTS; l++)
         free(w->binding[l]);
+    levels_free(w->levels);
+    free(w->pixel);
     if (w->stream)
         dnnl_stream_destroy(w->stream);
     for (int i = 0; w->buffer && i < e->local.n; i++)
@@ -190,6 +201,12 @@ float *executor_input(struct executor *e, int worker)
     return e->worker[worker].buffer[e->input];
 }
 
+uint8_t *executor_pixels(struct executor *e, int worker)
+{
+    struct worker *w = &e->worker[worker];
+    return w->levels ? levels_pixels(w->levels) : w->pixel;
+}
+
 const float *executor_logits(const struct executor *e, int worker)
 {
     return e->worker[worker].buffer[e->logits];
@@ -202,7 +219,9 @@ float *executor_logits_diff(struct executor *e, int worker)
 
 void executor_shard_stats(const struct executor *e, int worker, float *stats)
 {
-    for (int i = 0; i < e->g->n_nodes; i++) {
+    if (e->levels_last)
+        levels_shard_stats(e->worker[worker].levels, stats);
+    for (int i = e->levels_last + 1; i < e->g->n_nodes; i++) {
         const struct param_slot *s = &e->m->slot[i];
         size_t bytes = (size_t)e->g->node[i].out.c * sizeof *stats;
         if (s->mean == PARAM_NONE)
@@ -292,17 +311,22 @@ static void run_own(const struct step *s, float *const *ptr, struct rng *dropout
 
 /* --- passes --------------------------------------------------------------------------------- */
 
-static enum axm_status run_list(struct executor *e, int worker, enum list list, struct rng *dropout)
+static enum axm_status run_list(struct executor *e, int worker, enum list list, struct rng *dropout,
+                                float *grad)
 {
     struct worker *w = &e->worker[worker];
     omp_set_num_threads(1);   /* of this thread; the shards are what is parallel */
     for (int i = 0; i < e->list[list].n; i++) {
         const struct step *s = &e->list[list].step[i];
         const struct binding *b = &w->binding[list][i];
-        if (s->kind != STEP_PRIMITIVE) {
+        if (s->kind == STEP_LEVELS)
+            levels_forward(w->levels, e->params, e->stats, b->ptr[1]);
+        else if (s->kind == STEP_LEVELS_BACK)
+            levels_backward(w->levels, e->params, b->ptr[0], grad);
+        else if (s->kind != STEP_PRIMITIVE)
             run_own(s, b->ptr, dropout);
+        if (s->kind != STEP_PRIMITIVE)
             continue;
-        }
         dnnl_status_t failed = dnnl_primitive_execute(s->primitive, w->stream, s->n_args, b->exec);
         if (failed != dnnl_success)
             return onednn_check(failed, e->g->name);
@@ -312,12 +336,17 @@ static enum axm_status run_list(struct executor *e, int worker, enum list list, 
 
 enum axm_status executor_update(struct executor *e)
 {
-    return run_list(e, 0, LIST_PACK, NULL);
+    return run_list(e, 0, LIST_PACK, NULL, NULL);
 }
 
 enum axm_status executor_forward(struct executor *e, int worker, struct rng *dropout)
 {
-    return run_list(e, worker, LIST_FORWARD, dropout);
+    const struct worker *w = &e->worker[worker];
+    size_t count = shape_count(e->g->node[0].out);
+    for (int i = 0; w->pixel && i < e->opts.shard; i++)
+        normalise_image(&e->g->norm, e->g->node[0].out, w->pixel + (size_t)i * count,
+                        w->buffer[e->input] + (size_t)i * count);
+    return run_list(e, worker, LIST_FORWARD, dropout, NULL);
 }
 
 enum axm_status executor_backward(struct executor *e, int worker, float *grad)
@@ -333,5 +362,5 @@ enum axm_status executor_backward(struct executor *e, int worker, float *grad)
                 return onednn_check(failed, e->g->name);
         }
     }
-    return run_list(e, worker, LIST_BACKWARD, NULL);
+    return run_list(e, worker, LIST_BACKWARD, NULL, grad);
 }

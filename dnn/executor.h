@@ -14,6 +14,7 @@ struct executor_opts {
     int shard;        /* images a pass */
     int workers;      /* passes at the same time */
     bool training;    /* batch norm by the shard's own statistics, dropout, backward passes */
+    bool pixels;      /* the input is executor_pixels(), which lets it tabulate the first layers (levels.h) */
 };
 
 struct executor;
@@ -29,11 +30,13 @@ void executor_free(struct executor *e);   /* NULL is fine */
 enum axm_status executor_update(struct executor *e) AXM_MUST_CHECK;
 
 /* A worker's buffers, plain [shard][c][h][w]. */
-float *executor_input(struct executor *e, int worker);
+float *executor_input(struct executor *e, int worker);       /* normalised; not with opts.pixels */
+uint8_t *executor_pixels(struct executor *e, int worker);    /* 8 bits, with opts.pixels */
 const float *executor_logits(const struct executor *e, int worker);
 float *executor_logits_diff(struct executor *e, int worker);   /* to be set before a backward pass */
 
-/* From executor_input() to executor_logits().  dropout: the source of its masks (training). */
+/* From executor_input() or executor_pixels() to executor_logits().  dropout: the source of its masks, in
+ * training. */
 enum axm_status executor_forward(struct executor *e, int worker, struct rng *dropout) AXM_MUST_CHECK;
 /* From executor_logits_diff() to the gradient of all parameters, overwritten; after a forward pass on
  * this worker. */

@@ -5,6 +5,7 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "dnn/executor.h"
+#include "dnn/levels.h"
 
 enum home {
     HOME_LOCAL,      /* a worker's buffer; at: its number */
@@ -28,6 +29,8 @@ enum step_kind {
     STEP_DROPOUT,        /* arg 0 to arg 1, draws the mask into arg 2 */
     STEP_DROPOUT_BACK,   /* arg 0 to arg 1 by the mask in arg 2 */
     STEP_SOFTMAX,        /* arg 0 to arg 1 */
+    STEP_LEVELS,         /* pixels to arg 1 */
+    STEP_LEVELS_BACK,    /* arg 0 to the gradient */
     STEP_SOFTMAX_BACK,   /* arg 0 (diff of the output) and arg 2 (output) to arg 1 */
 };
 
@@ -62,6 +65,8 @@ struct binding {   /* a step's arguments in one worker */
 
 struct worker {
     float **buffer;
+    uint8_t *pixel;              /* of opts.pixels, unless levels has them */
+    struct levels *levels;       /* NULL: no layers are tabulated */
     dnnl_stream_t stream;
     struct binding *binding[LISTS];
 };
@@ -76,6 +81,7 @@ struct executor {
     struct sizes local, packed;
     float **packed_buffer;
     struct worker *worker;
+    int levels_last;             /* node that the tabulated part ends with, or 0 */
     size_t scratch;              /* local buffer of all primitives */
     size_t scratch_bytes;
     size_t input, logits, logits_diff;   /* local buffers */

@@ -1046,6 +1046,23 @@ static void survey(struct plan *p)
     }
 }
 
+/* Less than this many pixels a level are not worth a table. */
+enum { PIXELS_PER_LEVEL = 4 };
+
+static void plan_levels(struct plan *p)
+{
+    struct executor *e = p->e;
+    struct shape in = e->g->node[0].out;
+    int last = levels_last(e->g);
+    if (!e->opts.pixels || !last || last >= p->output || !p->node[last].needs_diff ||
+        (size_t)in.h * in.w * e->opts.shard < LEVELS * PIXELS_PER_LEVEL)
+        return;
+    e->levels_last = last;
+    dnnl_memory_desc_t blocked = describe_image(p, e->g->node[last].out, dnnl_nChw16c);
+    p->node[last].value = local(p, &blocked);
+    add_own(p, LIST_FORWARD, STEP_LEVELS, p->node[0].value, p->node[last].value);
+}
+
 static void plan_all(struct plan *p)
 {
     struct executor *e = p->e;
@@ -1054,7 +1071,8 @@ static void plan_all(struct plan *p)
     e->scratch = add_buffer(p, &e->local, 0);
     p->node[0].value = local(p, &input);
     e->input = p->node[0].value.at;
-    for (int i = 1; i <= p->output && p->status == AXM_OK; i++)
+    plan_levels(p);
+    for (int i = e->levels_last + 1; i <= p->output && p->status == AXM_OK; i++)
         plan_node(p, i);
     if (p->status != AXM_OK)
         return;
@@ -1065,9 +1083,12 @@ static void plan_all(struct plan *p)
         e->logits_diff = diff.at;
         add_reorder(p, LIST_BACKWARD, diff, to);
         contribute(p, p->output, to);
-        for (int i = p->output; i > 0 && p->status == AXM_OK; i--)
+        for (int i = p->output; i > e->levels_last && p->status == AXM_OK; i--)
             if (p->node[i].needs_diff && p->node[i].has_diff)
                 plan_node_back(p, i);
+        if (e->levels_last)
+            add_own(p, LIST_BACKWARD, STEP_LEVELS_BACK, p->node[e->levels_last].diff,
+                    p->node[e->levels_last].diff);
     }
     if (p->status == AXM_OK)
         e->local.bytes[e->scratch] = e->scratch_bytes;

@@ -28,13 +28,35 @@ void train_defaults(const char *net, struct train_opts *o)
         .epochs = 30, .batch = 128, .shard = 32, .optimizer = OPT_ADAMW, .schedule = SCHED_ONE_CYCLE,
         .lr = 0.004f, .momentum = 0.9f, .weight_decay = 0.01f, .label_smoothing = 0.05f, .step_epochs = 10,
         .step_factor = 0.1f, .validation = 5000, .seed = 1,
-        .augment = { .shift_px = 1, .rotate_deg = 10, .scale = 0.1f, .shear_deg = 8 },
+        .augment = { .shift_px = 1, .rotate_deg = 8, .scale = 0.1f, .shear_deg = 8 },
     };
-    if (!strcmp(net, "lenet5i"))
-        o->epochs = 34;
+    if (!strcmp(net, "lenet5i")) {
+        o->epochs = 45;
+        o->shard = 64;
+        o->label_smoothing = 0;
+        o->augment.rotate_deg = 9;
+    }
     if (!strncmp(net, "resnet", 6)) {
         o->epochs = 100;
         o->augment = (struct augment){ .flip = true, .crop_pad = 4 };
+    }
+}
+
+/* Numbered beyond all nodes, whose weights have the streams 0.. */
+enum { STREAM_BIAS = GRAPH_NODES_MAX };
+
+void train_init(struct graph *g, uint64_t seed)
+{
+    graph_init(g, seed);
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct node *n = &g->node[i];
+        struct rng r;
+        if (!n->bias)
+            continue;
+        double bound = sqrt((double)n->out.c / (double)node_weight_count(g, n));
+        rng_init(&r, seed, STREAM_BIAS + (uint64_t)i);
+        for (int c = 0; c < n->out.c; c++)
+            n->bias[c] = (float)(bound * (2 * rng_unit(&r) - 1));
     }
 }
 
@@ -54,14 +76,12 @@ struct evaluation {
 static enum axm_status evaluate_shard(void *ctx, size_t item, int worker)
 {
     const struct evaluation *v = ctx;
-    struct shape s = v->im->shape;
     size_t begin = item * v->shard, count = v->n - begin < v->shard ? v->n - begin : v->shard;
-    size_t bytes = shape_count(s);
+    size_t bytes = shape_count(v->im->shape);
     int classes = (int)shape_count(v->g->node[v->g->n_nodes - 1].out);
-    float *x = executor_input(v->e, worker);
-    for (size_t i = 0; i < count; i++)
-        normalise_image(&v->g->norm, s, v->im->pixel + (v->first + begin + i) * bytes, x + i * bytes);
-    memset(x + count * bytes, 0, (v->shard - count) * bytes * sizeof *x);
+    uint8_t *x = executor_pixels(v->e, worker);
+    memcpy(x, v->im->pixel + (v->first + begin) * bytes, count * bytes);
+    memset(x + count * bytes, 0, (v->shard - count) * bytes);
     enum axm_status st = executor_forward(v->e, worker, NULL);
     if (st != AXM_OK)
         return st;
@@ -117,7 +137,7 @@ enum axm_status float_infer(const struct graph *g, const struct images *im, size
     if (!params || !stats)
         st = fail(AXM_ENV, "%s: out of memory for its parameters", g->name);
     if (st == AXM_OK) {
-        struct executor_opts o = { (int)v.shard, pool_threads(), false };
+        struct executor_opts o = { (int)v.shard, pool_threads(), false, true };
         params_from_graph(g, &map, params, stats);
         st = executor_new(g, &map, params, stats, &o, &v.e);
     }
@@ -137,6 +157,7 @@ enum axm_status float_infer(const struct graph *g, const struct images *im, size
 /* What one shard leaves behind. */
 struct shard_result {
     float *grad, *stats;
+    uint8_t *scratch;   /* an image */
     double loss;
     uint32_t hits;
 };
@@ -200,11 +221,11 @@ static enum axm_status train_shard(void *ctx, size_t item, int worker)
     struct shard_result *result = &t->shard[item];
     size_t pixels = shape_count(t->im->shape);
     size_t first = state->step * (size_t)o->batch + item * (size_t)o->shard;
-    float *x = executor_input(t->e, worker);
+    uint8_t *x = executor_pixels(t->e, worker), *scratch = result->scratch;
     for (int i = 0; i < o->shard; i++) {
         uint32_t image = t->order[first + (size_t)i];
-        augment_image(&o->augment, &t->g->norm, t->im->shape, t->im->pixel + image * pixels,
-                      seed_of(t, STREAM_AUGMENT), state->epoch << 32 | image, x + (size_t)i * pixels);
+        augment_pixels(&o->augment, t->im->shape, t->im->pixel + image * pixels, seed_of(t, STREAM_AUGMENT),
+                       state->epoch << 32 | image, scratch, x + (size_t)i * pixels);
     }
     struct rng dropout;
     rng_init(&dropout, seed_of(t, STREAM_DROPOUT), state->epoch << 32 | first);
@@ -224,12 +245,12 @@ static enum axm_status train_shard(void *ctx, size_t item, int worker)
     return executor_backward(t->e, worker, result->grad);
 }
 
-/* Averages over the last hundred shards or so; in the beginning over all. */
+/* Averages over the last 66 shards or so; in the beginning over all. */
 static void update_running_stats(struct trainer *t, const float *shard_stats)
 {
     float *stats = t->memory.stats;
     double weight = 1 / ((double)++t->memory.state.shards);
-    float w = (float)(weight > 0.01 ? weight : 0.01);
+    float w = (float)(weight > 0.03 ? weight : 0.03);
     for (int i = 0; i < t->g->n_nodes; i++) {
         const struct param_slot *s = &t->map.slot[i];
         const struct node *n = &t->g->node[i];
@@ -440,7 +461,8 @@ static bool allocate(struct trainer *t)
               (t->grad = calloc((size_t)t->shards, sizeof *t->grad)) &&
               (t->shard = calloc((size_t)t->shards, sizeof *t->shard));
     for (int i = 0; i < t->shards && ok; i++) {
-        ok = (t->shard[i].grad = params_new(params)) && (t->shard[i].stats = params_new(stats));
+        ok = (t->shard[i].grad = params_new(params)) && (t->shard[i].stats = params_new(stats)) &&
+             (t->shard[i].scratch = malloc(shape_count(t->im->shape)));
         t->grad[i] = t->shard[i].grad;
     }
     return ok;
@@ -456,7 +478,7 @@ static enum axm_status set_up_validation(struct trainer *t)
         return AXM_OK;
     enum axm_status st = check_images(t->g, v->im);
     v->shard = v->n < EVALUATION_SHARD ? v->n : EVALUATION_SHARD;
-    struct executor_opts o = { (int)v->shard, pool_threads(), false };
+    struct executor_opts o = { (int)v->shard, pool_threads(), false, true };
     return st == AXM_OK ? executor_new(t->g, &t->map, t->memory.params, t->memory.stats, &o, &v->e) : st;
 }
 
@@ -477,7 +499,7 @@ static enum axm_status set_up(struct trainer *t)
         return fail(AXM_ENV, "%s: out of memory for its training", t->g->name);
     params_from_graph(t->g, &t->map, t->memory.params, t->memory.stats);
     int workers = pool_threads() < t->shards ? pool_threads() : t->shards;
-    struct executor_opts o = { t->o->shard, workers, true };
+    struct executor_opts o = { t->o->shard, workers, true, true };
     st = executor_new(t->g, &t->map, t->memory.params, t->memory.stats, &o, &t->e);
     if (st == AXM_OK)
         st = set_up_validation(t);
@@ -492,6 +514,7 @@ static void tear_down(struct trainer *t)
     for (int i = 0; t->shard && i < t->shards; i++) {
         free(t->shard[i].grad);
         free(t->shard[i].stats);
+        free(t->shard[i].scratch);
     }
     free(t->shard);
     free(t->grad);

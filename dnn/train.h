@@ -52,6 +52,11 @@ struct train_result {
 /* The defaults for a built-in network: what `axmul train NET` does. */
 void train_defaults(const char *net, struct train_opts *o);
 
+/* graph_init(), and biases uniform in plus or minus 1 / sqrt(fan in).  With biases of 0 the 1x1
+ * convolutions of a one-channel image begin as copies of two functions of a pixel, and half of the first
+ * one's channels as nothing: the kinks of their ReLUs all lie at 0. */
+void train_init(struct graph *g, uint64_t seed);
+
 /* Trains g in place.  AXM_STOPPED when interrupted: the checkpoint has what was done, and a resumed run
  * ends bit-equal to an uninterrupted one.  AXM_USAGE if the checkpoint was made with other options (named).
  * */

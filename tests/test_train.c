@@ -14,6 +14,7 @@
 #include "dnn/augment.h"
 #include "dnn/checkpoint.h"
 #include "dnn/executor.h"
+#include "dnn/levels.h"
 #include "dnn/model.h"
 #include "dnn/optimizer.h"
 #include "dnn/reference.h"
@@ -223,7 +224,7 @@ static void both_init(struct both *b, struct graph *g, int images, bool training
     b->slope = calloc(b->outputs, sizeof *b->slope);
     for (size_t i = 0; i < b->outputs; i++)
         b->slope[i] = (float)rng_gauss(&r);
-    const struct executor_opts o = { images, 1, training };
+    const struct executor_opts o = { images, 1, training, false };
     assert_int_equal(executor_new(g, &p->map, b->params, b->stats, &o, &b->e), AXM_OK);
     p->input = executor_input(b->e, 0);
     for (size_t i = 0; i < b->inputs; i++)
@@ -350,6 +351,57 @@ TEST(test_train__gradients_through_softmax_and_shared_relus)
     both_pass(&b, true, 1);
     assert_true(check_gradients(&b, "softmax") > 40);
     both_release(&b);
+}
+
+/* The same graph with and without tables for its first layers: passes, gradients and statistics. */
+TEST(test_train__tabulated_first_layers_compute_what_they_stand_for)
+{
+    for (int six = 0; six < 2; six++) {
+        struct graph *g = graph_new("levels", (struct shape){ 1, 16, 16 });
+        struct both b;
+        struct executor *e;
+        struct rng r;
+        int n = graph_conv(g, 0, "conv1", 20, window_square(1, 1, 0), 1, true);
+        n = graph_batch_norm(g, graph_unary(g, n, "relu1", OP_RELU), "bn1", 1e-3f);
+        n = graph_conv(g, n, "conv2", 18, window_square(1, 1, 0), 1, six);
+        n = graph_batch_norm(g, graph_unary(g, n, "relu2", six ? OP_RELU6 : OP_RELU), "bn2", 1e-3f);
+        int last = n;
+        n = graph_unary(g, graph_conv(g, n, "conv3", 3, window_square(3, 2, 0), 1, true), "relu3", OP_RELU);
+        graph_dense(g, n, "top", 4, true);
+        assert_int_equal(graph_finish(g), AXM_OK);
+        assert_int_equal(levels_last(g), last);
+        g->norm = (struct input_norm){ { 0.3f, 0, 0, 0 }, { 0.4f, 1, 1, 1 } };
+        rng_init(&r, 5, (uint64_t)six);
+        random_parameters(&r, g);
+        both_init(&b, g, 5, true, 3);
+        const struct executor_opts o = { 5, 1, true, true };
+        assert_int_equal(executor_new(g, &b.plain.map, b.params, b.stats, &o, &e), AXM_OK);
+        uint8_t *pixel = executor_pixels(e, 0);
+        float *input = params_new(b.inputs);
+        for (size_t i = 0; i < b.inputs; i++) {
+            pixel[i] = rng_below(&r, 2) ? (uint8_t)rng_next(&r) : 0;
+            input[i] = ((float)pixel[i] / 255 - 0.3f) / 0.4f;
+        }
+        executor_free(b.e);
+        b.plain.input = input;
+        b.e = e;
+        both_pass(&b, true, 1);
+        plain_forward(&b.plain);
+        for (size_t i = 0; i < b.outputs; i++)
+            assert_float_equal(b.plain.value[g->n_nodes - 1][i], executor_logits(e, 0)[i], 1e-3);
+        assert_true(check_gradients(&b, "levels") > 50);
+        float *stats = params_new(b.plain.map.stats);
+        executor_shard_stats(e, 0, stats);
+        for (int c = 0; c < 20; c++) {   /* bn1, of what relu1 puts out */
+            double sum = 0;
+            for (int i = 0; i < 5 * 256; i++)
+                sum += b.plain.value[2][i / 256 * 20 * 256 + c * 256 + i % 256];
+            assert_float_equal(stats[b.plain.map.slot[3].mean + (size_t)c], sum / 1280, 1e-4);
+        }
+        free(stats);
+        free(input);
+        both_release(&b);
+    }
 }
 
 /* The loss is linear in each parameter, so that wide differences of the passes themselves are exact. */
