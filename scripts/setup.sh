@@ -3,7 +3,7 @@
 # The one list of what axmul needs to build, run and test:
 packages='
 gcc g++ make binutils pkg-config
-libcmocka-dev libcjson-dev libmd-dev libsqlite3-dev libdnnl-dev libpng-dev zlib1g-dev
+libcmocka-dev libcjson-dev libmd-dev libsqlite3-dev libdnnl-dev libpng-dev libxxhash-dev zlib1g-dev
 verilator iverilog yosys z3 berkeley-abc opensta
 qflow-tech-osu018 qflow-tech-osu035 qflow-tech-osu050
 gnuplot-nox
