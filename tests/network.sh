@@ -1,0 +1,85 @@
+#!/bin/sh
+# The network that travels in the command, as its users run it.
+set -u
+B=${B:-build}
+axmul=$B/axmul
+work=$(mktemp -d) || exit 3
+trap 'rm -rf "$work"' EXIT
+
+verdict() {   # NAME, and what is wrong on standard input
+    odd=$(head -n 1)
+    if [ -n "$odd" ]; then echo "FAIL network__$1: $odd"; else echo "PASS network__$1"; fi
+}
+infer() { "$axmul" infer builtin:lenet5i --quiet --format csv "$@"; }
+field() {   # FILE KEY: that column
+    awk -F, -v key="$2" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { print $at[key] }' "$1"
+}
+expect() {   # CODE WORDS COMMAND...: exit code, and the message has the words
+    code=$1 words=$2
+    shift 2
+    "$@" > "$work/out" 2> "$work/err"
+    got=$?
+    [ $got = "$code" ] || echo "exit code $got, not $code: $*"
+    [ "$(wc -l < "$work/err")" = 1 ] && grep -q -- "$words" "$work/err" || echo "$* says: $(cat "$work/err")"
+}
+
+infer --paper > "$work/paper.csv"
+{
+    [ "$(field "$work/paper.csv" mult | wc -l)" = 21 ] || echo "21 rows wanted"
+    [ "$(field "$work/paper.csv" correct | head -n 1)" -ge 985 ] || echo "exact: $(field "$work/paper.csv" correct | head -n 1) of 1,000"
+    [ "$(field "$work/paper.csv" multiplications | sort -u)" = 3305600 ] || echo "multiplications differ from Table 7's sum"
+} | verdict classifies
+
+# A printed saving is that of a coefficient that rounds to the printed one, give or take half a per cent.
+tail -n +2 tests/data/scdm8_multipliers.csv | cut -d, -f4,7 > "$work/printed"
+field "$work/paper.csv" saving_paper_percent | paste -d, "$work/printed" - | awk -F, '
+    $1 < 1 && ($2 < 100 * (1 / ($1 + .005) - 1) - .5 || $2 > 100 * (1 / ($1 - .005) - 1) + .5) { print "printed " $2 " % at " $1 }
+    { d = $3 - 100 * (1 / $1 - 1); if (d > 1e-6 || d < -1e-6) print "coefficient " $1 ": " $3 " %" }' | verdict savings_are_the_papers
+
+infer --mult scdm8s_x6_y2 --mult drum8s_k4 > "$work/two"
+{
+    infer --mult scdm8s_x6_y2 --mult drum8s_k4 --threads 1 | cmp - "$work/two"
+    infer --mult scdm8s_x6_y2 --mult drum8s_k4 --no-memo | cmp - "$work/two"
+    AXMUL_CPU=avx2 infer --mult scdm8s_x6_y2 --mult drum8s_k4 | cmp - "$work/two"
+    infer --mult scdm8s_x6_y2 --mult drum8s_k4 --images 60 > "$work/few"
+    AXMUL_CPU=portable infer --mult scdm8s_x6_y2 --mult drum8s_k4 --images 60 | cmp - "$work/few"
+} 2>&1 | verdict same_bits_whatever_computes_them
+
+{
+    infer --mult scdm8s_x6_y2 --resume "$work/kept" > /dev/null
+    infer --mult scdm8s_x6_y2 --mult drum8s_k4 --resume "$work/kept" | cmp - "$work/two"
+} 2>&1 | verdict kept_rows_are_taken_over
+
+{
+    "$axmul" infer builtin:lenet5i --quiet --mult scdm8s_x5_y2 --trace conv4 --pairs 1000 -o "$work/pairs.i16" ||
+        echo "exit code $?"
+    [ "$(wc -c < "$work/pairs.i16")" = 4000 ] || echo "1,000 pairs of two int16 wanted"
+    "$axmul" dump builtin:lenet5i --layer conv4 --images 3 -o "$work/conv4.npy" --quiet || echo "exit code $?"
+    [ "$(tail -c +129 "$work/conv4.npy" | wc -c)" = $((3 * 8 * 26 * 26)) ] || echo "3 x 8 x 26 x 26 codes wanted"
+} 2>&1 | verdict traces_and_dumps
+
+{
+    "$axmul" cosim builtin:lenet5i --mult scdm8s_x5_y2 --images 40 --quiet > "$work/out" || echo "bitslice: exit code $?"
+    "$axmul" cosim builtin:lenet5i --mult SCDM8_83 --images 8 --backend cycle --format csv --quiet > "$work/out" ||
+        echo "cycle: exit code $?"
+    [ "$(field "$work/out" multiplications | tail -n 1)" = $((8 * 3305600)) ] || echo "multiplications of 8 images wanted"
+    # At most one product a cell and cycle, 8 x 8 cells.
+    [ "$(field "$work/out" cycles | tail -n 1)" -ge $((8 * 3305600 / 64)) ] || echo "too few cycles"
+} 2>&1 | verdict gates_agree
+if command -v verilator > /dev/null; then
+    { "$axmul" cosim builtin:lenet5i --images 1 --backend rtl --quiet \
+        --mult scdmr8s_x7_y1,scdmr8s_x6_y2,exact8s,scdm8s_x4_y3,scdm8s_x6_y2,drum8s_k4,scdm8s_x6_y4,exact8s \
+        > "$work/out" || echo "exit code $?"; } 2>&1 | verdict rtl_agrees_heterogeneous
+else
+    echo "SKIP network__rtl_agrees_heterogeneous: no verilator"
+fi
+
+{
+    expect 2 'exact8u is unsigned' "$axmul" infer builtin:lenet5i --mult exact8u
+    expect 2 'as many as lenet5i has (8)' "$axmul" infer builtin:lenet5i --mult exact8s,exact8s
+    expect 2 'builtin:lenet5i does' "$axmul" infer builtin:lenet9
+    expect 3 'No such file' "$axmul" infer "$work/none.axm"
+    expect 2 'conv1' "$axmul" infer builtin:lenet5i --trace conv9 -o "$work/x"
+    expect 2 'no training images' "$axmul" infer builtin:lenet5i --train-images
+    expect 2 '1000' "$axmul" infer builtin:lenet5i --images 1001
+} | verdict mistakes_are_named
