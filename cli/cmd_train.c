@@ -21,7 +21,7 @@ static const struct cli_option options[] = {
     { "epochs", 0, "N", "passes over the training images" },
     { "batch", 0, "N", "images a step, a multiple of the shard" },
     { "shard", 0, "N", "images that one thread takes and batch norm sees at a time" },
-    { "optimizer", 0, optimizer_words, NULL },
+    { "optimizer", 0, optimizer_words, "how a step follows the gradient" },
     { "schedule", 0, schedule_words, "of the learning rate" },
     { "lr", 0, "RATE", "the highest learning rate" },
     { "momentum", 0, "M", "of sgd" },
