@@ -1,22 +1,15 @@
 #include "dnn/quant_impl.h"
 
-#include <float.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/pool.h"
-#include "base/progress.h"
 #include "base/rng.h"
-#include "dnn/reference.h"
-
-enum { BINS = 4096 };
 
 void quant_defaults(struct quant_opts *o)
 {
     *o = (struct quant_opts){ .scheme = QUANT_SYMMETRIC, .weight_bits = 8, .calibration = CALIB_MIN_MAX,
-        .percentile = 99.99, .images = 1000, .per_channel = true,
+        .percentile = 99.99, .weight_calibration = CALIB_MIN_MAX, .images = 1000, .per_channel = true,
         .equalise = true, .seed = 1 };
 }
 
@@ -37,146 +30,6 @@ enum axm_status quant_multiplier(double value, int32_t *multiplier, int32_t *shi
     return AXM_OK;
 }
 
-/* --- calibration --------------------------------------------------------------------------- */
-
-/* What a node's outputs were on the calibration images; the histogram spans lo..hi. */
-struct range {
-    double lo, hi;
-    uint64_t *count;           /* [BINS] */
-};
-
-struct calibration_run {
-    const struct graph *g;
-    const struct images *im;
-    const size_t *index;       /* [images] which */
-    size_t images;
-    bool histogram;
-    struct range *range;       /* [nodes] */
-    pthread_mutex_t lock;
-    struct progress *progress;
-};
-
-static double pixel_value(const struct graph *g, size_t channel, int pixel)
-{
-    double mean = channel < 4 ? (double)g->norm.mean[channel] : 0, std = channel < 4 ?
-        (double)g->norm.std[channel] : 1;
-    return (pixel / 255.0 - mean) / std;
-}
-
-enum axm_status calibration_forward(const struct graph *g, const struct images *im, size_t index,
-                                    struct arena *arena, float ***out)
-{
-    struct shape s = g->node[0].out;
-    size_t pixels = shape_count(s), plane = (size_t)s.h * s.w;
-    const uint8_t *pixel = im->pixel + index * pixels;
-    float **value = arena_alloc(arena, (size_t)g->n_nodes * sizeof *value);
-    float *x = arena_alloc(arena, pixels * sizeof *x);
-    if (!value || !x)
-        return fail(AXM_ENV, "%s: out of memory", g->name);
-    for (size_t i = 0; i < pixels; i++) {
-        size_t c = i / plane;
-        x[i] = (float)pixel_value(g, c, pixel[i]);
-    }
-    *out = value;
-    return reference_forward(g, x, arena, value);
-}
-
-static enum axm_status calibrate_image(void *ctx, size_t item, int worker)
-{
-    struct calibration_run *r = ctx;
-    struct arena arena = { 0 };
-    const struct graph *g = r->g;
-    float **value;
-    (void)worker;
-    enum axm_status st = calibration_forward(g, r->im, r->index[item], &arena, &value);
-    pthread_mutex_lock(&r->lock);
-    for (int i = 0; i < g->n_nodes && st == AXM_OK; i++) {
-        size_t n = shape_count(g->node[i].out);
-        struct range *q = &r->range[i];
-        for (size_t k = 0; k < n; k++) {
-            double v = (double)value[i][k];
-            if (!isfinite(v)) {
-                st = fail(AXM_USAGE, "%s: %s gives a value that is not finite", g->name, g->node[i].name);
-                break;
-            }
-            if (!r->histogram) {
-                q->lo = v < q->lo ? v : q->lo;
-                q->hi = v > q->hi ? v : q->hi;
-            } else {
-                double at = (v - q->lo) / (q->hi - q->lo) * BINS;
-                q->count[at < 0 ? 0 : at >= BINS ? BINS - 1 : (size_t)at]++;
-            }
-        }
-    }
-    pthread_mutex_unlock(&r->lock);
-    arena_release(&arena);
-    progress_add(r->progress, 1);
-    return st;
-}
-
-/* Ends between which all but 100 - percentile of the values lie, on each side that the scheme has. */
-static void clip_percentile(struct range *r, double percentile, bool is_signed)
-{
-    uint64_t total = 0, seen = 0;
-    for (int i = 0; i < BINS; i++)
-        total += r->count[i];
-    double width = (r->hi - r->lo) / BINS, cut = (1 - percentile / 100) * (double)total, lo = r->lo, hi =
-        r->hi;
-    if (is_signed) {   /* of magnitudes: the outermost bins of both sides go first */
-        int a = 0, b = BINS - 1;
-        while (a < b) {
-            bool left = fabs(r->lo + a * width) > fabs(r->lo + (b + 1) * width);
-            seen += r->count[left ? a : b];
-            if ((double)seen > cut)
-                break;
-            left ? a++ : b--;
-        }
-        lo = r->lo + a * width;
-        hi = r->lo + (b + 1) * width;
-    } else {
-        int a = 0, b = BINS - 1;
-        for (seen = 0; a < BINS && (double)(seen += r->count[a]) <= cut / 2; a++)
-            ;
-        for (seen = 0; b > a && (double)(seen += r->count[b]) <= cut / 2; b--)
-            ;
-        lo = r->lo + a * width;
-        hi = r->lo + (b + 1) * width;
-    }
-    r->lo = lo;
-    r->hi = hi;
-}
-
-/* Mean squared error of quantizing the histogram with codes of step s from lowest to highest. */
-static double squared_error(const struct range *r, double lowest, double highest, double step)
-{
-    double width = (r->hi - r->lo) / BINS, sum = 0;
-    for (int i = 0; i < BINS; i++) {
-        if (!r->count[i])
-            continue;
-        double v = r->lo + (i + 0.5) * width, q = rint((v - lowest) / step) * step + lowest;
-        q = q < lowest ? lowest : q > highest ? highest : q;
-        sum += (double)r->count[i] * (v - q) * (v - q);
-    }
-    return sum;
-}
-
-static void clip_mse(struct range *r, bool is_signed)
-{
-    double best = INFINITY, best_lo = r->lo, best_hi = r->hi;
-    for (int i = 20; i <= 100; i++) {
-        double lo = r->lo * i / 100, hi = r->hi * i / 100, top = fmax(fabs(lo), fabs(hi));
-        double e = is_signed ? squared_error(r, -top, top, top / 127)
-                             : squared_error(r, fmin(lo, 0), fmax(hi, 0), (fmax(hi, 0) - fmin(lo, 0)) / 255);
-        if (e < best) {
-            best = e;
-            best_lo = lo;
-            best_hi = hi;
-        }
-    }
-    r->lo = best_lo;
-    r->hi = best_hi;
-}
-
 /* A seeded sample of the images; *n of them. */
 static size_t *sample(const struct images *im, const struct quant_opts *o, size_t *n)
 {
@@ -192,41 +45,6 @@ static size_t *sample(const struct images *im, const struct quant_opts *o, size_
         index[i] = t;
     }
     return index;
-}
-
-static enum axm_status calibrate(const struct graph *g, const struct images *im, const size_t *index,
-                                 size_t n,
-                                 const struct quant_opts *o, struct range *range)
-{
-    size_t nodes = (size_t)g->n_nodes;
-    uint64_t *count = calloc(nodes * BINS, sizeof *count);
-    enum axm_status st = count ? AXM_OK : fail(AXM_ENV, "%s: out of memory", g->name);
-    struct calibration_run run = { .g = g, .im = im, .index = index, .images = n, .range = range,
-        .lock = PTHREAD_MUTEX_INITIALIZER };
-    for (size_t i = 0; i < nodes; i++)
-        range[i] = (struct range){ INFINITY, -INFINITY, count + i * BINS };
-    bool histogram = o->calibration != CALIB_MIN_MAX;
-    run.progress = progress_begin("calibrating", n * (1 + histogram));
-    if (st == AXM_OK)
-        st = pool_run(n, calibrate_image, &run);
-    if (st == AXM_OK && histogram) {
-        for (size_t i = 0; i < nodes; i++)
-            range[i].hi = range[i].hi > range[i].lo ? range[i].hi : range[i].lo + 1e-6;
-        run.histogram = true;
-        st = pool_run(n, calibrate_image, &run);
-    }
-    progress_end(run.progress);
-    for (size_t i = 0; i < nodes && st == AXM_OK && histogram; i++) {
-        bool is_signed = o->scheme != QUANT_AFFINE;
-        if (o->calibration == CALIB_PERCENTILE)
-            clip_percentile(&range[i], o->percentile, is_signed);
-        else
-            clip_mse(&range[i], is_signed);
-    }
-    free(count);
-    for (size_t i = 0; i < nodes; i++)
-        range[i].count = NULL;
-    return st;
 }
 
 /* --- building ------------------------------------------------------------------------------- */
@@ -285,13 +103,14 @@ static enum axm_status fixed(const struct node *n, double value, int32_t *multip
     return quant_multiplier(value, multiplier, shift);
 }
 
-static void weight_codes(const struct quantizer *z, const float *w, size_t n, float *scale, int *zero)
+static enum axm_status weight_codes(const struct quantizer *z, const float *w, size_t n, float *scale,
+                                    int *zero)
 {
-    double lo = 0, hi = 0;
-    for (size_t i = 0; i < n; i++) {
-        lo = fmin(lo, (double)w[i]);
-        hi = fmax(hi, (double)w[i]);
-    }
+    struct range r;
+    enum axm_status st = calibrate_weights(z->o, w, n, &r);
+    if (st != AXM_OK)
+        return st;
+    double lo = r.lo, hi = r.hi;
     int bits = z->o->weight_bits;
     if (z->o->scheme != QUANT_AFFINE) {
         *scale = (float)(fmax(-lo, hi) / ((1 << (bits - 1)) - 1));
@@ -304,6 +123,7 @@ static void weight_codes(const struct quantizer *z, const float *w, size_t n, fl
     }
     if (!(*scale > 0))
         *scale = 1;
+    return AXM_OK;
 }
 
 static enum axm_status quantize_weights(struct quantizer *z, const struct node *n, struct qnode *t)
@@ -322,12 +142,16 @@ static enum axm_status quantize_weights(struct quantizer *z, const struct node *
     t->bias_float = ace ? alloc(z, out, sizeof *t->bias_float) : NULL;
     if (!t->weight || !t->weight_zero || !t->weight_scale || !t->bias || (ace && !t->bias_float))
         return fail(AXM_ENV, "%s: out of memory", n->name);
-    weight_codes(z, n->weight, out * k, &scale, &zero);
+    enum axm_status st = z->o->per_channel ? AXM_OK : weight_codes(z, n->weight, out * k, &scale, &zero);
+    if (st != AXM_OK)
+        return st;
     for (size_t o = 0; o < out; o++) {
         const float *w = n->weight + o * k;
         int64_t sum = 0;
         if (z->o->per_channel) {
-            weight_codes(z, w, k, &scale, &zero);
+            st = weight_codes(z, w, k, &scale, &zero);
+            if (st != AXM_OK)
+                return st;
             /* A channel whose weights are next to nothing beside its bias gets steps in which its bias
                 fits. */
             double least_scale = n->bias && !ace ? fabs((double)n->bias[o]) / ((double)in->scale * (1 <<
@@ -563,8 +387,37 @@ static enum axm_status build(struct quantizer *z)
     return st;
 }
 
+enum { REPORT_IMAGES = 256 };
+
+/* What the nodes of q hold, and how far they are from float. */
+static enum axm_status make_report(const struct quantizer *z, const struct images *im, const size_t *index,
+                                   size_t n, struct quant_report *report)
+{
+    struct quant_report r = { .n_nodes = z->q->n_nodes };
+    r.node = calloc((size_t)r.n_nodes, sizeof *r.node);
+    if (!r.node)
+        return fail(AXM_ENV, "%s: out of memory for its report", z->g->name);
+    for (int i = 0; i < z->g->n_nodes; i++) {
+        r.node[z->place[i]].lo = z->range[i].lo;
+        r.node[z->place[i]].hi = z->range[i].hi;
+    }
+    enum axm_status st = quant_compare(z->g, z->q, z->place, im, index, n < REPORT_IMAGES ? n : REPORT_IMAGES,
+                                       &r);
+    if (st == AXM_OK)
+        *report = r;
+    else
+        quant_report_release(&r);
+    return st;
+}
+
 enum axm_status quant_run(const struct graph *g, const struct images *im, const struct quant_opts *o,
                           struct qgraph **out)
+{
+    return quant_run_report(g, im, o, out, NULL);
+}
+
+enum axm_status quant_run_report(const struct graph *g, const struct images *im, const struct quant_opts *o,
+                                 struct qgraph **out, struct quant_report *report)
 {
     struct graph *folded = NULL;
     struct range *range = NULL;
@@ -615,6 +468,10 @@ enum axm_status quant_run(const struct graph *g, const struct images *im, const 
     }
     if (st == AXM_OK)
         st = qgraph_check(z.q);
+    if (report)
+        *report = (struct quant_report){ 0 };
+    if (st == AXM_OK && report)
+        st = make_report(&z, im, index, n, report);
     free(index);
     free(range);
     free(z.place);

@@ -121,8 +121,9 @@ static void float_softmax(const struct node *n, const float *x, float *out)
         out[c] = (float)(exp((double)x[c] - most) / sum);
 }
 
-static void float_node(const struct graph *g, const struct node *n, float *const *value, float *out)
+void reference_node(const struct graph *g, int i, float *const *value, float *out)
 {
+    const struct node *n = &g->node[i];
     const float *x = value[n->input[0]];
     struct shape in = g->node[n->input[0]].out;
     size_t count = shape_count(n->out);
@@ -138,8 +139,8 @@ static void float_node(const struct graph *g, const struct node *n, float *const
         break;
     case OP_RELU:
     case OP_RELU6:
-        for (size_t i = 0; i < count; i++)
-            out[i] = x[i] < 0 ? 0 : n->op == OP_RELU6 && x[i] > 6 ? 6 : x[i];
+        for (size_t k = 0; k < count; k++)
+            out[k] = x[k] < 0 ? 0 : n->op == OP_RELU6 && x[k] > 6 ? 6 : x[k];
         break;
     case OP_MAX_POOL:
     case OP_AVG_POOL:
@@ -147,8 +148,8 @@ static void float_node(const struct graph *g, const struct node *n, float *const
         float_pool(n, in, x, out);
         break;
     case OP_ADD:
-        for (size_t i = 0; i < count; i++)
-            out[i] = x[i] + value[n->input[1]][i];
+        for (size_t k = 0; k < count; k++)
+            out[k] = x[k] + value[n->input[1]][k];
         break;
     case OP_CONCAT:   /* channels are outermost */
         for (int k = 0; k < n->n_inputs; k++) {
@@ -175,7 +176,7 @@ enum axm_status reference_forward(const struct graph *g, const float *x, struct 
         if (i == 0)
             memcpy(value[i], x, bytes);
         else
-            float_node(g, &g->node[i], value, value[i]);
+            reference_node(g, i, value, value[i]);
     }
     return AXM_OK;
 }

@@ -12,6 +12,9 @@
 enum axm_status reference_forward(const struct graph *g, const float *x, struct arena *arena,
                                   float **value) AXM_MUST_CHECK;
 
+/* The outputs of node i, given those of the nodes before it; i > 0. */
+void reference_node(const struct graph *g, int i, float *const *value, float *out);
+
 /* One image through a quantized graph.  pixel: [c][h][w].  mul[i]: multiplier of node i where it
  * multiplies, else ignored; weight_is_a[i]: the weight is operand a.  value[i]: int32 per element, the
  * codes as values (or logits).  acc: NULL, or [n_nodes] receives conv and dense accumulators. */

@@ -3,7 +3,9 @@
 
 #include <math.h>
 
-#include "dnn/quant.h"
+#include "base/pool.h"
+#include "dnn/forward.h"
+#include "dnn/quant_impl.h"
 #include "dnn/reference.h"
 #include "tests/random_graph.h"
 
@@ -243,4 +245,256 @@ TEST(test_quant__options_bad)
     none.count = 0;
     assert_int_equal(quant_run(g, &none, &o, &q), AXM_USAGE);
     graph_free(g);
+}
+
+/* --- calibration ------------------------------------------------------------------------- */
+
+/* The fast forward pass is the plain one, sum by sum. */
+TEST(test_quant__forward_equals_reference)
+{
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct graph *g = random_graph(seed, 9);
+        struct arena arena = { 0 };
+        float x[RANDOM_PIXELS_MAX], *want[GRAPH_NODES_MAX], *got[GRAPH_NODES_MAX];
+        random_normalised(seed, g, x);
+        assert_int_equal(reference_forward(g, x, &arena, want), AXM_OK);
+        assert_int_equal(float_forward(g, x, &arena, got), AXM_OK);
+        for (int i = 0; i < g->n_nodes; i++)
+            for (size_t k = 0; k < shape_count(g->node[i].out); k++)
+                CHECK(want[i][k] == got[i][k], "seed %d, %s, output %d: %.9g, not %.9g", (int)seed,
+                      g->node[i].name, (int)k, (double)got[i][k], (double)want[i][k]);
+        arena_release(&arena);
+        graph_free(g);
+    }
+}
+
+/* Wider than a tile, with strides, padding and groups that do not divide it. */
+TEST(test_quant__forward_of_large_planes_equals_reference)
+{
+    struct graph *g = graph_new("large", (struct shape){ 4, 37, 29 });
+    int at = graph_conv(g, 0, "a", 7, (struct window){ 5, 3, 2, 1, 1, 2, 0, 1 }, 1, true);
+    at = graph_conv(g, at, "b", 14, window_square(3, 1, 1), 7, false);
+    at = graph_conv(g, at, "c", 14, window_square(3, 1, 1), 14, true);
+    graph_dense(g, at, "d", 13, true);
+    assert_int_equal(graph_finish(g), AXM_OK);
+    graph_init(g, 5);
+    struct arena arena = { 0 };
+    float *want[8], *got[8], *x = arena_alloc(&arena, shape_count(g->node[0].out) * sizeof *x);
+    struct rng r;
+    rng_init(&r, 3, 0);
+    for (size_t i = 0; i < shape_count(g->node[0].out); i++)
+        x[i] = (float)(rng_unit(&r) * 4 - 2);
+    for (int i = 0; i < 13; i++)
+        g->node[4].bias[i] = (float)rng_unit(&r);
+    assert_int_equal(reference_forward(g, x, &arena, want), AXM_OK);
+    assert_int_equal(float_forward(g, x, &arena, got), AXM_OK);
+    for (int i = 0; i < g->n_nodes; i++)
+        for (size_t k = 0; k < shape_count(g->node[i].out); k++)
+            CHECK(want[i][k] == got[i][k], "%s, output %d", g->node[i].name, (int)k);
+    arena_release(&arena);
+    graph_free(g);
+}
+
+/* 999 weights of at most 0.5 and one of 100. */
+static void outlier(float w[1000])
+{
+    struct rng r;
+    rng_init(&r, 4, 0);
+    for (int i = 0; i < 1000; i++)
+        w[i] = (float)(rng_unit(&r) - 0.5);
+    w[0] = 0.5f;
+    w[1] = -0.5f;
+    w[500] = 100;
+}
+
+TEST(test_quant__weights_are_clipped_as_told)
+{
+    float w[1000];
+    struct quant_opts o;
+    struct range r;
+    outlier(w);
+    quant_defaults(&o);
+    for (int scheme = QUANT_SYMMETRIC; scheme <= QUANT_AFFINE; scheme++) {
+        o.scheme = (enum quant_scheme)scheme;
+        o.weight_calibration = CALIB_MIN_MAX;
+        assert_int_equal(calibrate_weights(&o, w, 1000, &r), AXM_OK);
+        assert_true(r.lo == -0.5 && r.hi == 100);
+        /* A thousandth of 1,000 magnitudes is the one outlier; of both ends, 0.2 % is. */
+        o.weight_calibration = CALIB_PERCENTILE;
+        o.percentile = scheme == QUANT_AFFINE ? 99.8 : 99.9;
+        assert_int_equal(calibrate_weights(&o, w, 1000, &r), AXM_OK);
+        CHECK(r.hi <= 0.5 && r.hi > 0.49, "%g", r.hi);
+        CHECK(r.lo <= -0.49 && r.lo >= -0.5, "%g", r.lo);
+        o.percentile = 99.99;   /* less than one value */
+        assert_int_equal(calibrate_weights(&o, w, 1000, &r), AXM_OK);
+        assert_true(r.lo == -0.5 && r.hi == 100);
+    }
+}
+
+/* Squared error of w quantized to n bits in the symmetric scheme with codes up to top. */
+static double error_at(const float *w, int n, int bits, double top)
+{
+    double most = (1 << (bits - 1)) - 1, sum = 0;
+    for (int i = 0; i < n; i++) {
+        double q = rint((double)w[i] / top * most), v;
+        q = q > most ? most : q < -most ? -most : q;
+        v = q * top / most - (double)w[i];
+        sum += v * v;
+    }
+    return sum;
+}
+
+TEST(test_quant__least_squares_of_weights_beats_every_share)
+{
+    struct rng r;
+    struct quant_opts o;
+    quant_defaults(&o);
+    o.weight_calibration = CALIB_MSE;
+    rng_init(&r, 9, 0);
+    for (int bits = 2; bits <= 8; bits++) {
+        float w[400];
+        double top = 0;
+        struct range got;
+        for (int i = 0; i < 400; i++) {   /* about normal */
+            double sum = 0;
+            for (int k = 0; k < 12; k++)
+                sum += rng_unit(&r) - 0.5;
+            w[i] = (float)sum;
+            top = fmax(top, fabs(sum));
+        }
+        o.weight_bits = bits;
+        assert_int_equal(calibrate_weights(&o, w, 400, &got), AXM_OK);
+        double of_ours = error_at(w, 400, bits, fmax(-got.lo, got.hi));
+        for (int share = 20; share <= 100; share++)
+            CHECK(of_ours <= error_at(w, 400, bits, (double)(float)top * share / 100) * (1 + 1e-6),
+                  "%d bits: %g at %g is more than at %d %% of %g", bits, of_ours, fmax(-got.lo, got.hi),
+                  share, top);
+        if (bits <= 4)
+            CHECK(of_ours < 0.9 * error_at(w, 400, bits, top), "%d bits: nothing gained", bits);
+    }
+}
+
+/* Every rule, one to four threads: the same network to the last bit. */
+TEST(test_quant__threads_change_nothing)
+{
+    enum { IMAGES = 24 };
+    int before = pool_threads();
+    for (int rule = CALIB_MIN_MAX; rule <= CALIB_MSE; rule++) {
+        struct graph *g = random_graph(77, 12);
+        struct shape s = g->node[0].out;
+        uint8_t pixel[IMAGES * RANDOM_PIXELS_MAX];
+        for (uint64_t i = 0; i < IMAGES; i++)
+            random_pixels(i, s, pixel + i * shape_count(s));
+        struct images im = { .shape = s, .count = IMAGES, .pixel = pixel };
+        struct quant_opts o;
+        quant_defaults(&o);
+        o.calibration = o.weight_calibration = (enum calibration)rule;
+        struct quant_report first = { 0 };
+        struct qgraph *one = NULL;
+        for (int threads = 1; threads <= 4; threads++) {
+            struct quant_report r;
+            struct qgraph *q;
+            pool_set_threads(threads);
+            assert_int_equal(quant_run_report(g, &im, &o, &q, &r), AXM_OK);
+            assert_int_equal(r.n_nodes, q->n_nodes);
+            assert_int_equal(r.images, IMAGES);
+            if (threads == 1) {
+                one = q;
+                first = r;
+                continue;
+            }
+            for (int i = 0; i < q->n_nodes; i++) {
+                const struct qnode *a = &one->node[i], *b = &q->node[i];
+                assert_true(a->scale == b->scale && a->zero == b->zero && a->lo == b->lo && a->hi == b->hi);
+                assert_memory_equal(&first.node[i], &r.node[i], sizeof r.node[i]);
+                size_t k = qnode_k(q, a);
+                if (k) {
+                    assert_memory_equal(a->weight, b->weight, k * (size_t)a->out.c);
+                    assert_memory_equal(a->bias, b->bias, (size_t)a->out.c * sizeof *a->bias);
+                }
+                if (a->multiplier)
+                    assert_memory_equal(a->multiplier, b->multiplier,
+                                        qnode_multipliers(q, a) * sizeof *a->multiplier);
+            }
+            qgraph_free(q);
+            quant_report_release(&r);
+        }
+        qgraph_free(one);
+        quant_report_release(&first);
+        graph_free(g);
+    }
+    pool_set_threads(before);
+}
+
+/* Nodes, ranges and signal-to-noise ratios of the network above: pixels 0..255 are 0..1, halved plus a
+ * quarter, then a ReLU. */
+TEST(test_quant__report_by_hand)
+{
+    uint8_t pixel[256];
+    struct images im = all_levels(pixel);
+    struct graph *g = half_plus_quarter();
+    struct quant_opts o;
+    struct qgraph *q;
+    struct quant_report r;
+    quant_defaults(&o);
+    o.equalise = false;
+    assert_int_equal(quant_run_report(g, &im, &o, &q, &r), AXM_OK);
+    assert_int_equal(r.n_nodes, 3);
+    const double range[3][2] = { { 0, 1 }, { 0.25, 0.75 }, { 0.25, 0.75 } };
+    for (int i = 0; i < 3; i++)
+        CHECK(fabs(r.node[i].lo - range[i][0]) < 1e-6 && fabs(r.node[i].hi - range[i][1]) < 1e-6,
+              "node %d: %g..%g", i, r.node[i].lo, r.node[i].hi);
+    double signal = 0, noise = 0;   /* the input: nearest of 128 codes */
+    for (int p = 0; p < 256; p++) {
+        double v = p / 255.0, code = floor(v * 127 + 0.5) / 127;
+        signal += v * v;
+        noise += (v - code) * (v - code);
+    }
+    CHECK(fabs(r.node[0].sqnr_db - 10 * log10(signal / noise)) < 1e-3, "%g dB, not %g", r.node[0].sqnr_db,
+          10 * log10(signal / noise));
+    signal = noise = 0;             /* a code of the input halved, plus a quarter, in steps of 0.75 / 127 */
+    for (int p = 0; p < 256; p++) {
+        double v = p / 255.0 / 2 + 0.25, from = floor(p / 255.0 * 127 + 0.5) / 254 + 0.25;
+        double code = floor(from / 0.75 * 127 + 0.5) * 0.75 / 127;
+        signal += v * v;
+        noise += (v - code) * (v - code);
+    }
+    CHECK(fabs(r.node[1].sqnr_db - 10 * log10(signal / noise)) < 0.1, "%g dB, not %g", r.node[1].sqnr_db,
+          10 * log10(signal / noise));
+    quant_report_release(&r);
+    qgraph_free(q);
+    graph_free(g);
+}
+
+/* What the report says of the last node is what running the network says; in every scheme. */
+TEST(test_quant__report_agrees_with_the_reference_engine)
+{
+    enum { IMAGES = 12 };
+    for (int scheme = QUANT_SYMMETRIC; scheme <= QUANT_ACE; scheme++)
+        for (uint64_t seed = 1; seed <= 6; seed++) {
+            struct graph *g = random_graph(seed, 7);
+            struct shape s = g->node[0].out;
+            uint8_t pixel[IMAGES * RANDOM_PIXELS_MAX];
+            for (uint64_t i = 0; i < IMAGES; i++)
+                random_pixels(seed * 100 + i, s, pixel + i * shape_count(s));
+            struct images im = { .shape = s, .count = IMAGES, .pixel = pixel };
+            struct quant_opts o;
+            struct qgraph *q;
+            struct quant_report r;
+            bool six = false;
+            quant_defaults(&o);
+            o.scheme = (enum quant_scheme)scheme;
+            o.equalise = false;   /* else the float network is another before the last node */
+            for (int i = 0; i < g->n_nodes; i++)
+                six |= g->node[i].op == OP_RELU6;
+            if (!six || scheme != QUANT_ACE) {
+                assert_int_equal(quant_run_report(g, &im, &o, &q, &r), AXM_OK);
+                double want = correlation(seed, &o), got = r.node[r.n_nodes - 1].sqnr_db;
+                CHECK(fabs(want - got) < 1e-3, "scheme %d, seed %d: %g dB, not %g", scheme, (int)seed, got,
+                      want);
+                qgraph_free(q);
+                quant_report_release(&r);
+            }
+            graph_free(g);
+        }
 }
