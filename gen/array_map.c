@@ -42,6 +42,8 @@ const struct array_register array_registers[] = {
         { "START", 4, 1, "START while a job waited, with a dimension of 0, or DIM_A above DEPTH" },
         { "OVERFLOW", 5, 1,
           "weight-stationary: adding a pass left the accumulator's bits; sums are right modulo 2^ACC" },
+        { "CELL_OVERFLOW", 6, 1, "a sum inside the cells left the accumulator's bits: within a pass of a "
+          "weight-stationary array, anywhere in a tile of an output-stationary one" },
         { "BUS", 7, 1, "an access was answered with SLVERR" },
         { "TIMEOUT", 8, 1, "a stream was dry for TIMEOUT cycles; the job was aborted" } } },
     { "MODE", 0x2c, "rw", "of the next job", {

@@ -1,14 +1,15 @@
 // acc_bank: adds the partial sums of successive K tiles.  Row row_i of Words accumulators is read
 // with read_i, one enabled cycle old its sums y_i arrive (add_i, add_row_i); the sum goes back, or
-// out with last_i.  first_i: the row starts from zero.  overflow_o: some signed sum left AccW bits in
-// this cycle (the stored value is the sum modulo 2^AccW).
+// out with last_i.  first_i: the row starts from zero.  overflow_o: some sum left AccW bits in this
+// cycle (the stored value is the sum modulo 2^AccW); sums have a sign, but the last word with RowSum.
 `default_nettype none
 
 module acc_bank #(
   parameter Words = 8,
   parameter AccW = 32,
   parameter Depth = 256,
-  parameter RowW = 8      // bits of a row number
+  parameter RowW = 8,     // bits of a row number
+  parameter RowSum = 0
 ) (
   input  wire                  clk_i,
   input  wire                  en_i,
@@ -44,9 +45,16 @@ module acc_bank #(
     for (w = 0; w < Words; w = w + 1) begin : g_word
       wire [AccW-1:0] p = old[w*AccW +: AccW];
       wire [AccW-1:0] y = y_i[w*AccW +: AccW];
-      wire [AccW-1:0] s = p + y;
+      wire            carry;
+      wire [AccW-1:0] s;
+      assign {carry, s} = {1'b0, p} + {1'b0, y};
       assign sum[w*AccW +: AccW] = s;
-      assign over[w] = p[AccW-1] == y[AccW-1] && s[AccW-1] != y[AccW-1];
+      if (RowSum != 0 && w == Words - 1) begin : g_plain
+        assign over[w] = carry;
+      end else begin : g_signed
+        wire unused = &{1'b0, carry};
+        assign over[w] = p[AccW-1] == y[AccW-1] && s[AccW-1] != y[AccW-1];
+      end
     end
   endgenerate
 

@@ -9,6 +9,7 @@
 //
 // shift_i must be over before the next tile's sums arrive: that is, Rows cycles of it fit between
 // the last_i of two tiles.  With RowSum there is one more column with the plain sums of the x_i.
+// over_o: some partial sum of that row left AccW bits, of which those of the x_i have no sign.
 // Nothing is reset: what stands in the cells at first moves out ahead of the first tile.
 `default_nettype none
 
@@ -32,8 +33,12 @@ module array_os #(
   input  wire [Rows*XW-1:0]              x_i,
   input  wire [Cols*WW-1:0]              w_i,
   input  wire                            shift_i,
-  output wire [(Cols+RowSum)*AccW-1:0]   y_o
+  output wire [(Cols+RowSum)*AccW-1:0]   y_o,
+  output wire                            over_o
 );
+  wire [Cols+RowSum-1:0] overs;
+  assign over_o = |overs;
+
   reg [Rows*XW-1:0] x_q;
   reg [Cols*WW-1:0] w_q;
   reg               valid_q, first_q, last_q;
@@ -56,10 +61,13 @@ module array_os #(
         wire [XW-1:0]   x, x_in;
         wire            valid, first, last, valid_in, first_in, last_in;
         wire [AccW-1:0] out, above;
+        wire            over, over_above;
         if (r == 0) begin : g_top
-          assign above = {AccW{1'b0}};
+          assign above      = {AccW{1'b0}};
+          assign over_above = 1'b0;
         end else begin : g_below
-          assign above = g_row[r-1].g_col[c].out;
+          assign above      = g_row[r-1].g_col[c].out;
+          assign over_above = g_row[r-1].g_col[c].over;
         end
         if (c == 0) begin : g_first
           assign {valid_in, first_in, last_in, x_in} = head;
@@ -80,22 +88,29 @@ module array_os #(
           pe_os #(.XW(XW), .WW(WW), .AccW(AccW), .ModeW(ModeW), .Signed(Signed)) u_pe (
             .clk_i(clk_i), .en_i(en_i), .mode_i(mode_i), .order_i(order_i),
             .valid_i(valid_in), .first_i(first_in), .last_i(last_in), .x_i(x_in), .w_i(w_in),
-            .shift_i(shift_i), .out_i(above),
-            .valid_o(valid), .first_o(first), .last_o(last), .x_o(x), .w_o(w), .out_o(out)
+            .shift_i(shift_i), .out_i(above), .over_i(over_above),
+            .valid_o(valid), .first_o(first), .last_o(last), .x_o(x), .w_o(w), .out_o(out),
+            .over_o(over)
           );
           if (r == Rows - 1) begin : g_bottom
             wire unused = &{1'b0, w};
           end
         end else begin : g_sum
           reg  [AccW-1:0] acc_q, out_q;
+          reg             over_q, over_out_q;
           wire sign = Signed != 0 && x_in[XW-1];
-          wire [AccW-1:0] sum = (first_in ? {AccW{1'b0}} : acc_q) + {{(AccW-XW){sign}}, x_in};
+          wire [AccW-1:0] acc = first_in ? {AccW{1'b0}} : acc_q;
+          wire            carry;
+          wire [AccW-1:0] sum;
+          assign {carry, sum} = {1'b0, acc} + {1'b0, {(AccW-XW){sign}}, x_in};
+          wire over_now = (over_q && !first_in) || carry;
           always @(posedge clk_i) if (en_i) begin
-            if (valid_in) acc_q <= sum;
-            if (valid_in && last_in) out_q <= sum;
-            else if (shift_i) out_q <= above;
+            if (valid_in) {over_q, acc_q} <= {over_now, sum};
+            if (valid_in && last_in) {over_out_q, out_q} <= {over_now, sum};
+            else if (shift_i) {over_out_q, out_q} <= {over_above, above};
           end
-          assign out = out_q;
+          assign out  = out_q;
+          assign over = over_out_q;
           assign {valid, first, last, x} = {(XW+3){1'b0}};
         end
         if (c == Cols + RowSum - 1) begin : g_edge
@@ -103,6 +118,7 @@ module array_os #(
         end
         if (r == Rows - 1) begin : g_out
           assign y_o[c*AccW +: AccW] = out;
+          assign overs[c] = over;
         end
       end
     end

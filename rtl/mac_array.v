@@ -66,7 +66,8 @@ module mac_array #(
 
   // --- registers --------------------------------------------------------------------
   wire        abort, job_waits, done, busy, core_busy, out_empty, out_full;
-  wire        x_early, x_late, w_early, w_late, x_stall, w_stall, overflow, order, raw;
+  wire        x_early, x_late, w_early, w_late, x_stall, w_stall, bank_over, cell_over,
+              order, raw;
   wire [7:0]  mode;
   wire [31:0] dim_a, dim_b, zero, lo, hi;
   wire [Cols*32-1:0] bias, mult;
@@ -87,7 +88,7 @@ module mac_array #(
     .s_axil_arready(s_axil_arready), .s_axil_rdata(s_axil_rdata), .s_axil_rresp(s_axil_rresp),
     .s_axil_rvalid(s_axil_rvalid), .s_axil_rready(s_axil_rready),
     .abort_o(abort), .start_o(job_waits), .taken_i(start), .busy_i(busy), .done_i(done),
-    .error_i({1'b0, overflow, 1'b0, w_late, w_early, x_late, x_early}),
+    .error_i({cell_over, bank_over, 1'b0, w_late, w_early, x_late, x_early}),
     .x_stall_i(x_stall), .w_stall_i(w_stall), .y_stall_i(out_full),
     .mode_o(set_mode), .order_o(set_order), .raw_o(set_raw), .dim_a_o(dim_a), .dim_b_o(dim_b),
     .zero_o(set_zero), .lo_o(set_lo), .hi_o(set_hi),
@@ -137,7 +138,7 @@ module mac_array #(
     if (Dataflow == 0) begin : g_ws
       localparam RowW = AccDepth > 1 ? $clog2(AccDepth) : 1;
       wire [Rows-1:0] w_we;
-      wire            next, read, add, first, last, ends;
+      wire            next, read, add, first, last, ends, over;
       wire [RowW-1:0] read_row, add_row;
       ctrl_ws #(.Rows(Rows), .Cols(Cols), .RowSum(RowSum), .RowW(RowW), .XBits(Rows*XW), .WBits(Cols*WW))
         u_ctrl (
@@ -156,15 +157,16 @@ module mac_array #(
       array_ws #(.Rows(Rows), .Cols(Cols), .XW(XW), .WW(WW), .AccW(AccW), .Signed(Signed), .RowSum(RowSum))
         u_array (
         .clk_i(clk_i), .en_i(en), .w_we_i(w_we), .w_i(w), .mode_i(mode), .order_i(order),
-        .next_i(next), .x_i(x), .y_o(y)
+        .next_i(next), .x_i(x), .y_o(y), .over_o(over)
       );
-      acc_bank #(.Words(Words), .AccW(AccW), .Depth(AccDepth), .RowW(RowW)) u_acc (
+      acc_bank #(.Words(Words), .AccW(AccW), .Depth(AccDepth), .RowW(RowW), .RowSum(RowSum)) u_acc (
         .clk_i(clk_i), .en_i(en), .read_i(read), .row_i(read_row), .add_i(add), .add_row_i(add_row),
-        .first_i(first), .last_i(last), .y_i(y), .out_valid_o(push), .out_o(row), .overflow_o(overflow)
+        .first_i(first), .last_i(last), .y_i(y), .out_valid_o(push), .out_o(row), .overflow_o(bank_over)
       );
       assign push_last = ends;
+      assign cell_over = en && add && over;
     end else begin : g_os
-      wire               valid, first, last;
+      wire               valid, first, last, over;
       wire [Rows*XW-1:0] x_up;
       for (i = 0; i < Rows; i = i + 1) begin : g_up
         assign x_up[i*XW +: XW] = x[(Rows-1-i)*XW +: XW];   // byte 0 to the bottom, out first
@@ -184,10 +186,12 @@ module mac_array #(
       array_os #(.Rows(Rows), .Cols(Cols), .XW(XW), .WW(WW), .AccW(AccW), .Signed(Signed), .RowSum(RowSum))
         u_array (
         .clk_i(clk_i), .en_i(en), .mode_i(mode), .order_i(order),
-        .valid_i(valid), .first_i(first), .last_i(last), .x_i(x_up), .w_i(w), .shift_i(push), .y_o(y)
+        .valid_i(valid), .first_i(first), .last_i(last), .x_i(x_up), .w_i(w), .shift_i(push), .y_o(y),
+        .over_o(over)
       );
-      assign row = y;
-      assign overflow = 1'b0;
+      assign row       = y;
+      assign bank_over = 1'b0;
+      assign cell_over = push && over;
     end
   endgenerate
 

@@ -1,6 +1,7 @@
 // pe_ws: a cell of the weight-stationary array (Kung 1982).  A weight waits in
 // shadow_q until next_i comes along with an activation; from then on it is the one that
-// multiplies.  psum_o <= psum_i + product, modulo 2^AccW.  No reset: the array's valid
+// multiplies.  psum_o <= psum_i + product, modulo 2^AccW; with Check over_o goes along and says that
+// this or an earlier sum of the column left AccW bits.  No reset: the array's valid
 // bits guard what stands here.  w_we_i does not need en_i: weights load during stalls.
 `default_nettype none
 
@@ -9,7 +10,8 @@ module pe_ws #(
   parameter WW = 8,      // weight bits
   parameter AccW = 32,
   parameter ModeW = 8,
-  parameter Signed = 1
+  parameter Signed = 1,
+  parameter Check = 0
 ) (
   input  wire             clk_i,
   input  wire             en_i,
@@ -20,9 +22,11 @@ module pe_ws #(
   input  wire             next_i,
   input  wire [XW-1:0]    x_i,
   input  wire [AccW-1:0]  psum_i,
+  input  wire             over_i,
   output reg              next_o,
   output reg  [XW-1:0]    x_o,
-  output reg  [AccW-1:0]  psum_o
+  output reg  [AccW-1:0]  psum_o,
+  output wire             over_o
 );
   reg  [WW-1:0] shadow_q, weight_q;
   wire [WW-1:0] weight = next_i ? shadow_q : weight_q;
@@ -37,6 +41,7 @@ module pe_ws #(
   );
 
   wire sign = Signed != 0 && prod[XW+WW-1];
+  wire [AccW-1:0] sum = psum_i + {{(AccW-XW-WW){sign}}, prod};
 
   always @(posedge clk_i) begin
     if (w_we_i) shadow_q <= w_i;
@@ -44,9 +49,20 @@ module pe_ws #(
       weight_q <= weight;
       next_o   <= next_i;
       x_o      <= x_i;
-      psum_o   <= psum_i + {{(AccW-XW-WW){sign}}, prod};
+      psum_o   <= sum;
     end
   end
+
+  generate
+    if (Check != 0) begin : g_check
+      reg over_q;
+      always @(posedge clk_i)
+        if (en_i) over_q <= over_i || (psum_i[AccW-1] == sign && sum[AccW-1] != sign);
+      assign over_o = over_q;
+    end else begin : g_no_check
+      assign over_o = over_i;
+    end
+  endgenerate
 endmodule
 
 `default_nettype wire

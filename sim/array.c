@@ -161,7 +161,7 @@ bool array_sim_read(struct array_sim *s, unsigned offset, uint32_t *value)
 /* --- a product of matrices ------------------------------------------------------------ */
 
 enum { REG_ERROR = 0x28, REG_CTRL = 0x20, REG_CYCLES = 0x50, REG_STALL_X = 0x58, REG_STALL_W = 0x5c,
-       REG_STALL_Y = 0x60, CTRL_CLEAR = 4, ERROR_OVERFLOW = 1 << 5 };
+       REG_STALL_Y = 0x60, CTRL_CLEAR = 4, ERROR_OVERFLOW = 3 << 5 };
 
 /* Columns outermost; a weight-stationary job has as many rows as the accumulators hold, an
  * output-stationary one has all. */

@@ -24,8 +24,10 @@ trunc8x4u_l2_m0 os 2 3 --weight a
 mitchell8s_t5 ws 1 1
 scdm8s_x8_y4 ws 8 8 --lanes 4 --acc-bits 20 --acc-depth 16
 dadda12s ws 3 2 --acc-depth 2
-drum16u_k6 ws 3 3 --lanes 3 --acc-depth 5 --acc-bits 32 --weight a
+drum15u_k6 ws 3 3 --lanes 3 --acc-depth 5 --acc-bits 32 --weight a
 exact4s os 5 4 --lanes 2 --acc-bits 9
+exact4s ws 6 2 --acc-bits 9
+exact8x2u ws 40 2 --acc-bits 11
 "
 export axmul work
 echo "$arrays" | grep . > "$work/list"

@@ -167,3 +167,58 @@ TEST(test_array__all_sizes_and_stalls)
             check_random(&c, ARRAY_TABLE, "cdm8u_x5_y1", 100, 20 + i);
         }
 }
+
+/* Flags of short accumulators.  -128 * -128 is 2^14 and 17 bits end at 2^16 - 1: three such products fit,
+ * four do not.  255 * 255 = 65,025 fits once.  Sums stay right modulo 2^17. */
+TEST(test_array__overflow_is_flagged_where_it_happens)
+{
+    enum { BANK = 1 << 5, CELL = 1 << 6 };
+    static const struct {
+        const char *spec;
+        enum array_dataflow dataflow;
+        int rows, k;
+        uint8_t x, w;
+        uint32_t errors;
+        int32_t sum;
+    } cases[] = {
+        { "exact8s", ARRAY_WS, 4, 3, 0x80, 0x80, 0, 49152 },
+        { "exact8s", ARRAY_WS, 4, 4, 0x80, 0x80, CELL, -65536 },
+        { "exact8s", ARRAY_WS, 4, 8, 0x80, 0x80, CELL | BANK, 0 },
+        { "exact8s", ARRAY_WS, 4, 4, 0x80, 0x7f, 0, -65024 },
+        { "exact8s", ARRAY_WS, 4, 5, 0x80, 0x7f, BANK, 49792 },
+        { "exact8s", ARRAY_OS, 4, 3, 0x80, 0x80, 0, 49152 },
+        { "exact8s", ARRAY_OS, 4, 4, 0x80, 0x80, CELL, -65536 },
+        { "exact8s", ARRAY_OS, 4, 5, 0x80, 0x7f, CELL, 49792 },
+        { "exact8u", ARRAY_WS, 3, 1, 255, 255, 0, 65025 },
+        { "exact8u", ARRAY_WS, 3, 2, 255, 255, CELL, -1022 },
+        { "exact8u", ARRAY_WS, 3, 2, 255, 64, 0, 32640 },
+        { "exact8u", ARRAY_WS, 3, 5, 255, 64, BANK, -49472 },
+        { "exact8u", ARRAY_OS, 3, 1, 255, 255, 0, 65025 },
+        { "exact8u", ARRAY_OS, 3, 2, 255, 255, CELL, -1022 },
+        /* The sums of the activations have all 17 bits: 514 times 255 is 131,070, 515 times is too much. */
+        { "exact8u", ARRAY_OS, 3, 514, 255, 0, 0, 0 },
+        { "exact8u", ARRAY_OS, 3, 515, 255, 0, CELL, 0 },
+        { "exact8u", ARRAY_WS, 3, 514, 255, 0, 0, 0 },
+        { "exact8u", ARRAY_WS, 3, 515, 255, 0, BANK, 0 },
+    };
+    need_verilator();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct array_config c = config_of(cases[i].spec, cases[i].dataflow, cases[i].rows, 2);
+        struct array_sim *s = NULL;
+        struct array_counters counters = { 0 };
+        uint8_t x[3 * 515], w[515];
+        int32_t y[3];
+        c.acc_bits = 17;
+        assert_int_equal(array_sim_open(&c, ARRAY_GATES, &s), AXM_OK);
+        memset(x, cases[i].x, sizeof x);
+        memset(w, cases[i].w, sizeof w);
+        const struct array_gemm g = { .m = 3, .n = 1, .k = cases[i].k, .x = x, .x_stride = 3, .w = w,
+            .raw = true, .y = y, .y_stride = 3 };
+        assert_int_equal(array_sim_gemm(s, &g, &counters), AXM_OK);
+        CHECK(counters.errors == cases[i].errors, "case %zu: flags 0x%03x, not 0x%03x", i, counters.errors,
+              cases[i].errors);
+        for (int j = 0; j < 3; j++)
+            CHECK(y[j] == cases[i].sum, "case %zu: %d, not %d", i, y[j], cases[i].sum);
+        array_sim_close(s);
+    }
+}
