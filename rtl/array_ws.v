@@ -5,7 +5,8 @@
 // with the weights that were in the shadow registers when next_i last came with an x_i.  With
 // RowSum there is one more column, c = Cols, whose y_o is the plain sum of the x_i (zero points
 // of the weights need it).  over_o: on its way some sum of y_o left AccW bits, of which those of row sums
-// have no sign.  Where AccW is so wide that none can, over_o is 0 and costs nothing.  Row r of the shadow weights may be written again Cols + r + 1
+// have no sign.  Where AccW is so wide that none can leave it, over_o is 0 and costs nothing.
+// Row r of the shadow weights may be written again Cols + r + 1
 // enabled cycles after next_i.
 `default_nettype none
 

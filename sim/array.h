@@ -49,8 +49,8 @@ struct array_counters {
     uint32_t errors;            /* error register */
 };
 
-/* AXM_MISMATCH if the array raised an error flag other than the two of overflow, broke framing, or did not end
- * within a generous number of cycles; counters are added up. */
+/* AXM_MISMATCH if the array raised an error flag other than the two of overflow, broke framing, or did not
+ * end within a generous number of cycles; counters are added up. */
 enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g,
                                struct array_counters *counters) AXM_MUST_CHECK;
 
