@@ -68,6 +68,11 @@ echo "8. The same network on the gates of one of them, every accumulator and cod
 "$axmul" cosim builtin:lenet5i --mult scdm8s_x5_y2 --images 256
 
 echo
+echo "9. 20 images through the RTL of an 8x8 weight-stationary array: Verilator, compared bit by bit, with cycles"
+"$axmul" cosim builtin:lenet5i --mult scdm8s_x5_y2 --backend rtl --rows 8 --cols 8 --images 20
+"$axmul" gen array --mult scdm8s_x5_y2 --rows 8 --cols 8 -o "$out/array"
+
+echo
 echo "Done in $(($(date +%s) - began)) s. In $out:"
 echo "   verilog/     $(count "$out"/verilog/*) circuits"
 echo "   tables/      $(count "$out"/tables/*) multiplication tables, int16, a = -128..127 outer, b inner"
@@ -75,5 +80,6 @@ echo "   verify.csv   what was compared with what, on how many operand pairs"
 echo "   metrics.csv  every error metric"
 echo "   plots/       $(count "$out"/plots/*) pictures (SVG)"
 echo "   accuracy.csv top-1, top-5 and energy of the network with each multiplier"
+echo "   array/       the systolic array's Verilog, test benches, register map, SDC"
 echo "Next: $axmul help, $axmul list"
 [ "$agree" = 20 ] || { echo "demo: a table differs from the authors'" >&2; exit 1; }
