@@ -28,7 +28,8 @@ struct network {
     struct evaluate_opts o;
     struct search_space space;
     int *node;                     /* [layers] */
-    double *share;                 /* [layers] of the network's multiplications */
+    double *layer_multiplications; /* [layers], for one image; and of all layers */
+    uint64_t multiplications;
     bool *weight_is_a;
     bool *cut;                     /* [layers]: everything after the layer depends on its output alone */
     struct entry *entry;
@@ -141,8 +142,7 @@ struct pending {
     const uint8_t **genome;
     struct infer **infer;
     atomic_uint_least32_t *hits;
-    atomic_uint_least64_t layers_run;
-    struct progress *progress;
+    atomic_uint_least64_t layers_run, images_done;
 };
 
 /* A chunk of images on the way through genomes[from .. to - 1], whose first `depth` layers are the same and
@@ -228,8 +228,11 @@ static enum axm_status run_chunk(void *ctx, size_t item, int worker)
     struct walk w = { p, p->e->o.first + first, n < CHUNK ? n : CHUNK };
     (void)worker;
     enum axm_status st = walk(&w, 0, p->n, 0, NULL, NULL);
-    if (st == AXM_OK)
-        progress_add(p->progress, w.images);
+    if (st == AXM_OK && p->e->o.progress) {
+        /* So many genomes' worth of images, in whole genomes. */
+        size_t before = atomic_fetch_add(&p->images_done, w.images), after = before + w.images;
+        progress_add(p->e->o.progress, after * p->n / p->e->o.n - before * p->n / p->e->o.n);
+    }
     return st;
 }
 
@@ -279,12 +282,12 @@ static enum axm_status run_pending(struct pending *p)
 
 static double network_cost(const struct network *e, const uint8_t *genome, enum saving saving)
 {
-    double plain = 0, ratio = 0;
+    double all = (double)e->multiplications, plain = 0, ratio = 0;
     for (int l = 0; l < e->space.genes; l++) {
-        plain += e->share[l] * e->o.coefficient[genome[l]];
-        ratio += e->share[l] / e->o.coefficient[genome[l]];
+        plain += e->layer_multiplications[l] * e->o.coefficient[genome[l]];
+        ratio += e->layer_multiplications[l] / e->o.coefficient[genome[l]];
     }
-    return saving == SAVING_PLAIN ? plain : 1 / ratio;
+    return saving == SAVING_PLAIN ? plain / all : all / ratio;
 }
 
 void network_savings(const struct network *e, const uint8_t *genome, double *paper_percent, double
@@ -294,37 +297,49 @@ void network_savings(const struct network *e, const uint8_t *genome, double *pap
     *plain_percent = 100 * (1 - network_cost(e, genome, SAVING_PLAIN));
 }
 
+/* Genomes whose packed networks stand in memory together, and whose scores are lost if the process is
+ * killed: at most PART, and not much more than PART_WORK multiplications. */
+static size_t part_size(const struct network *e)
+{
+    enum { PART = 64 };
+    const double part_work = 2e12;
+    double n = part_work / ((double)e->multiplications * (double)e->o.n);
+    return n > PART ? PART : n < 4 ? 4 : (size_t)n;
+}
+
 static enum axm_status evaluate(void *ctx, const uint8_t *genome, size_t count, struct score *out)
 {
-    /* Networks of a batch stand packed in memory together; more than these are done in parts. */
-    enum { PART = 64 };
     struct network *e = ctx;
-    size_t genes = (size_t)e->space.genes;
+    size_t genes = (size_t)e->space.genes, part = part_size(e), n = 0, known = 0;
+    const uint8_t **todo = calloc(count + 1, sizeof *todo);
     struct pending p = { .e = e };
-    p.genome = calloc(PART, sizeof *p.genome);
-    p.infer = calloc(PART, sizeof *p.infer);
-    p.hits = calloc(PART, sizeof *p.hits);
-    enum axm_status st = p.genome && p.infer && p.hits ? AXM_OK : fail(AXM_ENV, "search: out of memory");
-    for (size_t at = 0; st == AXM_OK && at < count;) {
-        p.n = 0;
-        for (; at < count && p.n < PART; at++) {
-            const uint8_t *g = genome + at * genes;
-            bool here = e->entry[slot_of(e, g)].used;
-            e->stats.remembered += here;
-            for (size_t i = 0; i < p.n && !here; i++)
-                here = !memcmp(p.genome[i], g, genes);
-            if (!here)
-                p.genome[p.n++] = g;
-        }
-        qsort_r(p.genome, p.n, sizeof *p.genome, by_genome, &e->space.genes);
+    p.infer = calloc(part, sizeof *p.infer);
+    p.hits = calloc(part, sizeof *p.hits);
+    enum axm_status st = todo && p.infer && p.hits ? AXM_OK : fail(AXM_ENV, "search: out of memory");
+    for (size_t i = 0; i < count && st == AXM_OK; i++) {
+        const uint8_t *g = genome + i * genes;
+        if (e->entry[slot_of(e, g)].used)
+            known++;
+        else
+            todo[n++] = g;
+    }
+    /* In order, neighbours have most layers in common; and equal ones stand together. */
+    if (st == AXM_OK)
+        qsort_r(todo, n, sizeof *todo, by_genome, &e->space.genes);
+    size_t unique = 0;
+    for (size_t i = 0; i < n && st == AXM_OK; i++)
+        if (!unique || memcmp(todo[unique - 1], todo[i], genes))
+            todo[unique++] = todo[i];
+    if (e->o.progress)
+        progress_add(e->o.progress, count - unique);
+    for (size_t at = 0; at < unique && st == AXM_OK; at += p.n) {
+        p.genome = todo + at;
+        p.n = unique - at < part ? unique - at : part;
         for (size_t i = 0; i < p.n; i++)
             atomic_store(&p.hits[i], 0);
         atomic_store(&p.layers_run, 0);
-        if (p.n) {
-            p.progress = progress_begin("evaluating", e->o.n);
-            st = run_pending(&p);
-            progress_end(p.progress);
-        }
+        atomic_store(&p.images_done, 0);
+        st = run_pending(&p);
         for (size_t i = 0; i < p.n; i++) {
             infer_close(p.infer[i]);
             p.infer[i] = NULL;
@@ -336,7 +351,8 @@ static enum axm_status evaluate(void *ctx, const uint8_t *genome, size_t count, 
         out[i] = (struct score){ x->hits, (uint32_t)e->o.n, network_cost(e, x->genome, e->o.saving) };
     }
     e->stats.asked += count;
-    free(p.genome);
+    e->stats.remembered += known;
+    free(todo);
     free(p.infer);
     free(p.hits);
     return st;
@@ -365,6 +381,23 @@ static bool is_cut(const struct qgraph *q, int node)
     return true;
 }
 
+/* A family's name says all; a file may be another one tomorrow, so that its products are taken. */
+static enum axm_status add_multiplier(const struct axm_mul *m, struct strbuf *all)
+{
+    int width_a = axm_mul_width_a(m), width_b = axm_mul_width_b(m);
+    strbuf_addf(all, "%s\n", axm_mul_name(m));
+    if (axm_mul_spec(m))
+        return AXM_OK;
+    if (width_a + width_b > 24)
+        return fail(AXM_USAGE, "%s: has no table that a log could name it by", axm_mul_name(m));
+    for (uint64_t a = 0; a >> width_a == 0; a++)
+        for (uint64_t b = 0; b >> width_b == 0; b++) {
+            uint64_t product = axm_eval(m, a, b);
+            strbuf_add(all, &product, sizeof product);
+        }
+    return AXM_OK;
+}
+
 /* Everything that decides a score, in one hash. */
 static enum axm_status make_key(struct network *e)
 {
@@ -373,8 +406,8 @@ static enum axm_status make_key(struct network *e)
     enum axm_status st = model_bytes_quantized(e->q, &all);
     strbuf_add(&all, e->im->pixel + e->o.first * image, e->o.n * image);
     strbuf_add(&all, e->im->label + e->o.first, e->o.n);
-    for (int c = 0; c < e->o.choices; c++)
-        strbuf_addf(&all, "%s\n", axm_mul_name(e->o.mul[c]));
+    for (int c = 0; c < e->o.choices && st == AXM_OK; c++)
+        st = add_multiplier(e->o.mul[c], &all);
     strbuf_add(&all, e->weight_is_a, (size_t)e->space.genes * sizeof *e->weight_is_a);
     if (st == AXM_OK && all.failed)
         st = fail(AXM_ENV, "search: out of memory");
@@ -410,17 +443,16 @@ enum axm_status network_open(const struct qgraph *q, const struct images *im, co
     e->capacity = 1024;
     e->entry = calloc(e->capacity, sizeof *e->entry);
     e->node = calloc((size_t)layers, sizeof *e->node);
-    e->share = calloc((size_t)layers, sizeof *e->share);
+    e->layer_multiplications = calloc((size_t)layers, sizeof *e->layer_multiplications);
     e->weight_is_a = calloc((size_t)layers, sizeof *e->weight_is_a);
     e->cut = calloc((size_t)layers, sizeof *e->cut);
-    enum axm_status st = e->entry && e->node && e->share && e->weight_is_a && e->cut ? AXM_OK :
-        fail(AXM_ENV, "search: out of memory");
-    uint64_t total = 0;
-    for (int l = 0; l < layers && st == AXM_OK; l++)
-        total += qnode_multiplications(q, &q->node[infer_layer_node(q, l)]);
+    bool enough = e->entry && e->node && e->layer_multiplications && e->weight_is_a && e->cut;
+    enum axm_status st = enough ? AXM_OK : fail(AXM_ENV, "search: out of memory");
     for (int l = 0; l < layers && st == AXM_OK; l++) {
         int node = e->node[l] = infer_layer_node(q, l);
-        e->share[l] = (double)qnode_multiplications(q, &q->node[node]) / (double)total;
+        uint64_t n = qnode_multiplications(q, &q->node[node]);
+        e->multiplications += n;
+        e->layer_multiplications[l] = (double)n;
         e->weight_is_a[l] = o->weight_is_a ? o->weight_is_a[l] : infer_default_weight_is_a(&q->node[node]);
         e->cut[l] = is_cut(q, node);
     }
@@ -447,7 +479,7 @@ void network_close(struct network *e)
     sqlite3_close(e->db);
     free(e->entry);
     free(e->node);
-    free(e->share);
+    free(e->layer_multiplications);
     free(e->weight_is_a);
     free(e->cut);
     free(e);
@@ -456,6 +488,11 @@ void network_close(struct network *e)
 struct evaluator network_evaluator(struct network *e)
 {
     return (struct evaluator){ e, evaluate };
+}
+
+void network_set_progress(struct network *e, struct progress *p)
+{
+    e->o.progress = p;
 }
 
 struct search_space network_space(const struct network *e)
@@ -469,6 +506,14 @@ struct evaluate_stats network_stats(const struct network *e)
 }
 
 /* --- significance ----------------------------------------------------------------------------------- */
+
+void wilson_95(uint64_t hits, uint64_t n, double *low, double *high)
+{
+    double z = 1.959963984540054, p = (double)hits / (double)n, zz = z * z / (double)n;
+    double middle = p + zz / 2, half = z * sqrt(p * (1 - p) / (double)n + zz / (4 * (double)n));
+    *low = 100 * (middle - half) / (1 + zz);
+    *high = 100 * (middle + half) / (1 + zz);
+}
 
 struct mcnemar mcnemar_test(const uint16_t *a, const uint16_t *b, const uint8_t *truth, size_t n)
 {

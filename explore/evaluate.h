@@ -1,12 +1,13 @@
 /* The evaluator of searches: a quantized network on a set of images, one multiplier out of a list per layer.
  *
  * Genomes are scored in batches.  What was scored before, in this run or in an earlier one that kept its
- * log, is
- * not run again; of the others, those that begin alike share the layers up to where they differ.  Images are
- * cut into chunks that all threads work on; hits are counts, so that nothing depends on who did what. */
+ * log, is not run again; of the others, those that begin alike share the layers up to where they differ.
+ * Images are cut into chunks that all threads work on; hits are counts, so that nothing depends on who did
+ * what. */
 #ifndef AXM_EXPLORE_EVALUATE_H
 #define AXM_EXPLORE_EVALUATE_H
 
+#include "base/progress.h"
 #include "dnn/infer.h"
 #include "explore/search.h"
 
@@ -14,8 +15,8 @@
  * multiplications. */
 enum saving {
     SAVING_PLAIN,     /* cost = sum coefficient; saving = 1 - cost */
-    SAVING_PAPER,     /* saving = mean of 1 / coefficient - 1 (the first paper, A.4.1); cost = 1 / (1 +
-                                                                                                    saving) */
+    SAVING_PAPER,     /* saving = mean of 1 / coefficient - 1 (the first paper, A.4.1);
+                       * cost = 1 / (1 + saving) */
 };
 
 struct evaluate_opts {
@@ -25,6 +26,7 @@ struct evaluate_opts {
     const bool *weight_is_a;             /* [layers], NULL: the default of infer.h */
     enum saving saving;
     const char *log;                     /* SQLite file that remembers scores, made if need be; NULL: none */
+    struct progress *progress;           /* told of every genome; may be NULL */
     size_t first, n;                     /* which images */
 };
 
@@ -35,6 +37,7 @@ enum axm_status network_open(const struct qgraph *q, const struct images *im, co
                              struct network **out) AXM_MUST_CHECK;
 void network_close(struct network *e);   /* NULL is fine */
 struct evaluator network_evaluator(struct network *e);
+void network_set_progress(struct network *e, struct progress *p);   /* instead of evaluate_opts.progress */
 struct search_space network_space(const struct network *e);
 
 /* Labels of one genome, for tests of significance: [n]. */
@@ -42,14 +45,17 @@ enum axm_status network_labels(struct network *e, const uint8_t *genome, uint16_
 
 struct evaluate_stats {
     uint64_t asked, remembered, run;     /* genomes: asked for = remembered + repeated in their batch + run */
-    uint64_t layers_run, layers_shared;  /* layers of the genomes that were run: computed, taken from
-        another */
+    uint64_t layers_run, layers_shared;  /* layers of the genomes that were run: computed, and taken
+                                          * from another */
 };
 struct evaluate_stats network_stats(const struct network *e);
 
 /* The two savings of an assignment, in percent. */
 void network_savings(const struct network *e, const uint8_t *genome, double *paper_percent,
                      double *plain_percent);
+
+/* Wilson's 95 % interval of a share, in percent. */
+void wilson_95(uint64_t hits, uint64_t n, double *low, double *high);
 
 /* McNemar's test on paired labels: exact binomial, two-sided.  hits of one that the other misses, and the
  * p-value that such a difference is chance. */
