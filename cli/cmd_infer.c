@@ -7,13 +7,10 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "base/strbuf.h"
+#include "cli/coefficient.h"
 #include "cli/network.h"
-#include "cli/power.h"
 #include "dnn/model.h"
-#include "synth/coef.h"
-
-static const char coef_words[] = "area|delay|p0|p1|p2|energy|paper|none";
-enum { COLUMN_PAPER = COEF_FIGURES, COLUMN_NONE };
+#include "explore/evaluate.h"
 
 static const struct cli_option options[] = {
     { "mult", 0, "SPEC[,SPEC]...", "the multiplier, or one for each layer; several: a row each" },
@@ -23,8 +20,7 @@ static const struct cli_option options[] = {
     { "per-layer", 0, NULL, "multiplications, coefficient and plan of each layer" },
     { "per-class", 0, NULL, "recall and precision of each class" },
     { "confusion", 0, NULL, "how often each class was taken for each other" },
-    { "coef", 0, coef_words, "what energy is computed from (default paper, where Table 4 has it)" },
-    POWER_LIBERTY_OPTION,
+    COEFFICIENT_OPTIONS,
     POWER_STORE_OPTION,
     { "no-memo", 0, NULL, "tabulate nothing that is a function of one byte (same results)" },
     { "resume", 0, "FILE", "rows that are done are kept there and not computed again" },
@@ -148,87 +144,17 @@ static enum axm_status make_rows(struct job *j)
 
 /* --- coefficients -------------------------------------------------------------------------- */
 
-/* Table 4's, if it has the multiplier; any exact one is 1. */
-static double published_coefficient(const struct axm_mul *m)
-{
-    const struct axm_spec *s = axm_mul_spec(m);
-    if (!s)
-        return NAN;
-    struct axm_spec exact;
-    coef_baseline_spec(s, BASELINE_BEST, &exact);
-    if (axm_spec_equal(s, &exact))
-        return 1;
-    for (int i = 0; i < COEF_PUBLISHED; i++) {
-        struct axm_spec p;
-        coef_published_spec(i, &p);
-        if (axm_spec_equal(s, &p))
-            return coef_published[i].coefficient;
-    }
-    return NAN;
-}
-
-/* Measured under the conditions of axmul coef; the store makes it a look-up the second time. */
-static enum axm_status measured_coefficient(struct power *p, const struct axm_mul *m, enum coef_column column,
-                                            double *out)
-{
-    const struct axm_spec *s = axm_mul_spec(m);
-    struct measurement figure[2];
-    struct axm_spec base;
-    if (!s)
-        return fail(AXM_USAGE, "%s: --coef measures families; a file has no coefficient", axm_mul_name(m));
-    coef_baseline_spec(s, BASELINE_SPLIT, &base);
-    const struct axm_spec *spec[2] = { s, &base };
-    enum axm_status st = AXM_OK;
-    for (int i = 0; i < 2 && st == AXM_OK; i++) {
-        struct mul_circuit c;
-        struct characterise_opts o = p->opts;
-        o.lib = p->lib[0];
-        st = mul_circuit_of_spec(spec[i], &c);
-        if (st != AXM_OK)
-            break;
-        st = characterise(&c, &o, &figure[i], NULL);
-        mul_circuit_release(&c);
-    }
-    if (st == AXM_OK)
-        *out = coef_value(&figure[0], &figure[1], column, p->mhz);
-    return st;
-}
-
-/* power_open() with what axmul coef would do by default, but this command's library and store. */
-static enum axm_status open_power(const struct cli_args *args, struct power *p)
-{
-    extern const struct cli_command cmd_coef;
-    struct cli_given given[2];
-    struct cli_args a = { .command = &cmd_coef, .seed = args->seed, .given = given };
-    static const char *const names[2] = { "liberty", "store" };
-    for (int i = 0; i < 2; i++)
-        for (int o = 0; cmd_coef.options[o].name; o++)
-            if (!strcmp(cmd_coef.options[o].name, names[i]) && cli_get(args, names[i])) {
-                a.value[o] = cli_get(args, names[i]);
-                given[a.n_given++] = (struct cli_given){ .option = o, .value = a.value[o] };
-            }
-    return power_open(&a, p);
-}
-
 static enum axm_status find_coefficients(struct job *j)
 {
-    struct power p = { 0 };
-    enum axm_status st = AXM_OK;
-    bool measures = j->column < COLUMN_PAPER;
-    j->coef = calloc((size_t)j->mults.n + 1, sizeof *j->coef);
-    if (!j->coef)
-        return out_of_memory();
-    if (measures)
-        st = open_power(j->args, &p);
-    for (int i = 0; i < j->mults.n && st == AXM_OK; i++) {
-        const struct axm_mul *m = j->mults.mult[i].mul;
-        j->coef[i] = j->column == COLUMN_PAPER ? published_coefficient(m) : NAN;
-        if (measures)
-            st = progress_stop_requested() ? AXM_STOPPED :
-                 measured_coefficient(&p, m, (enum coef_column)j->column, &j->coef[i]);
-    }
-    if (measures)
-        power_release(&p);
+    size_t n = (size_t)j->mults.n;
+    const struct axm_mul **mul = calloc(n + 1, sizeof *mul);
+    j->coef = calloc(n + 1, sizeof *j->coef);
+    enum axm_status st = mul && j->coef ? AXM_OK : out_of_memory();
+    for (size_t i = 0; i < n && st == AXM_OK; i++)
+        mul[i] = j->mults.mult[i].mul;
+    if (st == AXM_OK)
+        st = coefficient_find(j->args, j->column, cli_get(j->args, "store"), mul, j->mults.n, j->coef);
+    free(mul);
     return st;
 }
 
@@ -398,21 +324,12 @@ static enum axm_status run_rows(struct job *j)
 
 /* --- printing --------------------------------------------------------------------------------------- */
 
-/* Wilson's 95 % interval of a share, in %. */
-static void wilson(uint64_t hits, uint64_t n, double *low, double *high)
-{
-    double z = 1.959963984540054, p = (double)hits / (double)n, zz = z * z / (double)n;
-    double middle = p + zz / 2, half = z * sqrt(p * (1 - p) / (double)n + zz / (4 * (double)n));
-    *low = 100 * (middle - half) / (1 + zz);
-    *high = 100 * (middle + half) / (1 + zz);
-}
-
 static void main_rows(struct table *t, const struct job *j, bool machine)
 {
     for (int i = 0; i < j->n; i++) {
         const struct row *r = &j->row[i];
         double low, high, n = (double)j->im.n;
-        wilson(r->correct, j->im.n, &low, &high);
+        wilson_95(r->correct, j->im.n, &low, &high);
         table_text(t, r->mults);
         table_text(t, r->order);
         table_uint(t, j->im.n);
@@ -426,11 +343,7 @@ static void main_rows(struct table *t, const struct job *j, bool machine)
         if (!machine)
             continue;
         char word[16];
-        const char *from = coef_words;
-        for (int c = j->column; c > 0; c--)
-            from += strcspn(from, "|") + 1;
-        snprintf(word, sizeof word, "%.*s", (int)strcspn(from, "|"), from);
-        table_text(t, word);
+        table_text(t, coefficient_word(j->column, word));
         table_uint(t, r->correct);
         table_uint(t, r->correct5);
         table_text(t, j->model.s);
@@ -504,7 +417,7 @@ static void class_rows(struct table *t, const struct job *j)
             for (int k = 0; k < j->im.im.classes && c < j->outputs; k++)
                 taken += of[k * j->outputs + c];
             if (images)
-                wilson(hits, images, &low, &high);
+                wilson_95(hits, images, &low, &high);
             table_int(t, i);
             table_text(t, class_name(j, c, text));
             table_uint(t, images);
@@ -660,20 +573,17 @@ enum { TRACE_IMAGES = 100 };
 
 static enum axm_status check_usage(const struct cli_args *args, struct job *j)
 {
-    const char *column = cli_get(args, "coef"), *trace = cli_get(args, "trace");
+    const char *trace = cli_get(args, "trace");
     int views = 0;
-    char text[CLI_WORDS_TEXT];
     for (int v = VIEW_LAYERS; v < VIEWS; v++)
         views += cli_flag(args, view_options[v]);
     j->counts = cli_flag(args, "confusion") || cli_flag(args, "per-class");
-    j->column = column ? cli_word(coef_words, column) : COLUMN_PAPER;
-    if (j->column < 0)
-        return fail(AXM_USAGE, "--coef must be %s, got \"%s\"", cli_words_text(coef_words, text), column);
-    if (j->column >= COLUMN_PAPER && (cli_get(args, "liberty") || cli_get(args, "store")))
-        return fail(AXM_USAGE, "infer: --liberty and --store have a meaning with measured coefficients only "
-                    "(--coef energy, p1, ...)");
-    if (cli_get_nth(args, "liberty", 1))
-        return fail(AXM_USAGE, "infer: one --liberty");
+    enum axm_status st = coefficient_column(args, &j->column);
+    if (st != AXM_OK)
+        return st;
+    if (j->column >= COEFFICIENT_PAPER && cli_get(args, "store"))
+        return fail(AXM_USAGE, "infer: --store has a meaning with measured coefficients only (--coef energy, "
+                    "p1, ...)");
     if (!trace != !cli_get(args, "output"))
         return fail(AXM_USAGE, "infer: --trace LAYER and -o FILE go together");
     if (!trace && cli_get(args, "pairs"))
