@@ -39,6 +39,8 @@ static const struct cli_option options[] = {
     { "checkpoint-steps", 0, "N", "write it every so many steps, too (0: after each epoch)" },
     { "fresh", 0, NULL, "begin again, whatever the checkpoint has" },
     { "csv", 0, "FILE", "a line for each epoch" },
+    { "data", 0, "SET", "data set (default: the network's own)" },
+    { "images", 0, "N", "the first so many training images (default: all)" },
     { "data-dir", 0, "DIR", "where the data set lies; default: the cache, filled from its source" },
     { 0 },
 };
@@ -56,7 +58,8 @@ static const char help[] =
     "\n"
     "  axmul train lenet5i -o lenet5i.axm\n"
     "  axmul train lenet5i -o lenet5i.axm --epochs 5 --csv epochs.csv --seed 7\n"
-    "  axmul train resnet8 -o resnet8.axm --optimizer sgd --lr 0.1 --schedule cosine\n";
+    "  axmul train resnet8 -o resnet8.axm --optimizer sgd --lr 0.1 --schedule cosine\n"
+    "  axmul train lenet5 -o fashion.axm --data fashion-mnist --epochs 10\n";
 
 static const struct table_column columns[] = {
     { "network", NULL, CELL_TEXT, 0 },
@@ -162,6 +165,8 @@ static enum axm_status set_dropout(const struct cli_args *a, struct graph *g)
 
 struct outcome {
     struct train_result result;
+    size_t images;             /* of the data set, held out ones included */
+    bool all;                  /* that is every training image */
     bool paper;
     double test_top1;
 };
@@ -194,6 +199,8 @@ static char *provenance(const struct graph *g, const struct train_opts *o, const
         snprintf(text, sizeof text, "%.7g", number[i].value);
         ok = cJSON_AddRawToObject(t, number[i].name, text);
     }
+    if (ok && !r->all)
+        ok = cJSON_AddNumberToObject(t, "images", (double)r->images);
     if (ok && !isnan(r->result.validation_top1))
         ok = cJSON_AddNumberToObject(j, "validation_top1", r->result.validation_top1);
     ok = ok && cJSON_AddNumberToObject(j, "test_top1", r->test_top1);
@@ -228,13 +235,53 @@ static enum axm_status print(const struct cli_args *args, const struct graph *g,
     return st;
 }
 
+/* The data set that --data names, if its images are what the network reads. */
+static enum axm_status set_data(const struct cli_args *args, struct graph *g, const struct data_set **set)
+{
+    const char *name = cli_get(args, "data");
+    struct shape want = g->node[0].out;
+    int outputs = (int)shape_count(g->node[g->n_nodes - 1].out);
+    enum axm_status st = data_set_find(name ? name : g->data_set, set);
+    if (st != AXM_OK)
+        return st;
+    struct shape got = (*set)->shape;
+    if (want.c != got.c || want.h != got.h || want.w != got.w)
+        return fail(AXM_USAGE, "--data %s: %s reads images of %dx%dx%d, these have %dx%dx%d", name, g->name,
+                    want.c, want.h, want.w, got.c, got.h, got.w);
+    if (outputs != (*set)->classes)
+        return fail(AXM_USAGE, "--data %s: %s tells %d classes apart, these are %d", name, g->name, outputs,
+                    (*set)->classes);
+    snprintf(g->data_set, sizeof g->data_set, "%s", (*set)->name);
+    return AXM_OK;
+}
+
+/* Training images: all, or the first ones. */
+static enum axm_status load(const struct cli_args *args, const struct data_set *set, struct images *out,
+                            struct outcome *r)
+{
+    int64_t n;
+    struct images all = { 0 };
+    enum axm_status st = cli_get_int(args, "images", 1, (int64_t)set->n_train, (int64_t)set->n_train, &n);
+    r->images = (size_t)n;
+    r->all = r->images == set->n_train;
+    if (st == AXM_OK)
+        st = data_load(set->name, cli_get(args, "data-dir"), false, r->all ? out : &all);
+    if (st == AXM_OK && !r->all)
+        st = images_slice(&all, 0, r->images, out);
+    images_release(&all);
+    return st;
+}
+
 static enum axm_status train(const struct cli_args *args, struct graph *g, struct train_opts *o,
                              struct outcome *r)
 {
     const char *dir = cli_get(args, "data-dir");
     struct images images = { 0 }, test = { 0 };
+    const struct data_set *set;
     size_t hits = 0;
-    enum axm_status st = data_load(g->data_set, dir, false, &images);
+    enum axm_status st = set_data(args, g, &set);
+    if (st == AXM_OK)
+        st = load(args, set, &images, r);
     if (st == AXM_OK)
         st = data_load(g->data_set, dir, true, &test);
     if (st == AXM_OK) {

@@ -539,7 +539,7 @@ static enum axm_status resume(struct trainer *t, struct train_result *out)
     const struct train_state *s = &t->memory.state;
     if (st != AXM_OK)
         return st;
-    if (s->step >= t->steps_per_epoch && s->step > 0)
+    if (s->step > t->steps_per_epoch)   /* all of them: the epoch's validation was interrupted */
         return fail(AXM_USAGE, "%s: at step %" PRIu64 " of %" PRIu64, o->checkpoint, s->step,
                     t->steps_per_epoch);
     out->resumed = true;

@@ -74,7 +74,42 @@ else
     echo "SKIP network__rtl_agrees_heterogeneous: no verilator"
 fi
 
+# From images to approximate accuracy, on Debian's Fashion-MNIST.
+fashion=/usr/share/datasets/fashion-mnist
+if [ -d $fashion ]; then
+    train() { "$axmul" train lenet5 --data fashion-mnist --data-dir $fashion --quiet "$@"; }
+    quantize() { "$axmul" quantize "$work/f.axm" --data-dir $fashion --calibration-images 150 --quiet "$@"; }
+    run() { "$axmul" infer "$@" --data-dir $fashion --quiet --format csv; }
+    {
+        train --images 4352 --validation 256 --epochs 3 -o "$work/f.axm" > "$work/out" || echo "train: exit code $?"
+        quantize -o "$work/f8.axm" --format csv > "$work/q8" || echo "quantize: exit code $?"
+        float=$(field "$work/q8" float_top1_percent) quantized=$(field "$work/q8" quantized_top1_percent)
+        awk -v f="$float" -v q="$quantized" 'BEGIN { if (!(f > 60 && q > f - 1 && q < f + 1)) print "float " f " %, quantized " q " %" }'
+        run "$work/f8.axm" --mult exact8s --mult drum8s_k6 > "$work/r8" || echo "infer: exit code $?"
+        [ "$(field "$work/r8" top1_percent | head -n 1)" = "$quantized" ] || echo "infer does not agree with quantize"
+        field "$work/r8" top1_percent | awk -v q="$quantized" '$1 < q - 2 || $1 > q + 2 { print "top-1 " $1 " %, not about " q }'
+    } 2>&1 | verdict trains_quantizes_and_runs
+    {
+        quantize -o "$work/f4.axm" --scheme affine --weight-bits 4 --weight-calibration mse --per-node --no-test --format csv \
+            > "$work/nodes" || echo "quantize: exit code $?"
+        [ "$(field "$work/nodes" weight_bits | grep -c 4)" = 5 ] || echo "five layers with weights of 4 bits wanted"
+        field "$work/nodes" sqnr_db | awk '!($1 > 8) { print "signal-to-noise ratio of " $1 " dB" }'
+        # Weights have 4 bits, so the operand that holds them needs no more.
+        run "$work/f4.axm" --images 2000 --mult exact8u --mult exact8x4u --order aw > "$work/r4" || echo "infer: exit code $?"
+        [ "$(field "$work/r4" correct | sort -u | wc -l)" = 1 ] || echo "exact products differ: $(field "$work/r4" correct | tr '\n' ' ')"
+        quantize -o "$work/ft.axm" --per-tensor --calibration percentile --percentile 99.9 --no-test --format csv > "$work/out" ||
+            echo "per tensor: exit code $?"
+        [ "$(field "$work/out" weights)" = 'per tensor' ] || echo "no --per-tensor: $(cat "$work/out")"
+    } 2>&1 | verdict unsigned_codes_with_weights_of_four_bits
+else
+    echo "SKIP network__trains_quantizes_and_runs: no dataset-fashion-mnist"
+fi
+
 {
+    expect 2 'reads images of 1x28x28, these have 3x32x32' "$axmul" train lenet5i --data cifar10 -o "$work/x"
+    expect 2 'must be an integer 1..60000' "$axmul" train lenet5i --images 60001 -o "$work/x"
+    expect 2 'exclude each other' "$axmul" quantize "$work/x" -o "$work/y" --per-tensor --per-channel
+    expect 2 'weight-calibration must be' "$axmul" quantize "$work/x" -o "$work/y" --weight-calibration max
     expect 2 'exact8u is unsigned' "$axmul" infer builtin:lenet5i --mult exact8u
     expect 2 'as many as lenet5i has (8)' "$axmul" infer builtin:lenet5i --mult exact8s,exact8s
     expect 2 'builtin:lenet5i does' "$axmul" infer builtin:lenet9

@@ -710,11 +710,12 @@ static struct sha256_hex state_of(struct graph *g)
     return h;
 }
 
-static enum axm_status run_toy(const struct train_opts *o, struct sha256_hex *h, struct train_result *r)
+static enum axm_status run_toy_on(size_t count, const struct train_opts *o, struct sha256_hex *h,
+                                  struct train_result *r)
 {
     struct images im;
     struct graph *g = toy_graph();
-    toy(&im, 320);
+    toy(&im, count);
     note_set_level(-1);
     enum axm_status st = train_run(g, &im, o, r);
     note_set_level(0);
@@ -722,6 +723,11 @@ static enum axm_status run_toy(const struct train_opts *o, struct sha256_hex *h,
     graph_free(g);
     toy_release(&im);
     return st;
+}
+
+static enum axm_status run_toy(const struct train_opts *o, struct sha256_hex *h, struct train_result *r)
+{
+    return run_toy_on(320, o, h, r);
 }
 
 TEST(test_train__a_separable_set_is_learned_by_each_optimizer)
@@ -782,6 +788,7 @@ static void path_in(const struct strbuf *dir, const char *name, char path[512])
 struct victim {
     struct train_opts o;
     char checkpoint[512];
+    size_t images;
 };
 
 static void wait_for_steps(const char *path, int changes)
@@ -803,7 +810,7 @@ static void stop_after(struct victim *v, int signal_number, int changes)
         struct sha256_hex h;
         struct train_result r;
         progress_catch_signals();
-        enum axm_status st = run_toy(&v->o, &h, &r);
+        enum axm_status st = run_toy_on(v->images, &v->o, &h, &r);
         _exit(st == AXM_STOPPED ? 99 : (int)st);
     }
     wait_for_steps(v->checkpoint, changes);
@@ -818,7 +825,7 @@ static void stop_after(struct victim *v, int signal_number, int changes)
 
 TEST(test_train__a_run_stopped_at_any_moment_ends_with_the_same_bits)
 {
-    struct victim v = { .o = toy_opts() };
+    struct victim v = { .o = toy_opts(), .images = 320 };
     struct strbuf dir = { 0 };
     struct sha256_hex whole, resumed;
     struct train_result r;
@@ -852,6 +859,31 @@ TEST(test_train__a_run_stopped_at_any_moment_ends_with_the_same_bits)
         lines += text.s[i] == '\n';
     assert_int_equal(lines, 41);
     strbuf_release(&text);
+    pool_set_threads(0);
+    file_remove_tree(dir.s);
+    strbuf_release(&dir);
+}
+
+/* Epochs of one step and a long validation: that is where the interrupts hit. */
+TEST(test_train__bug_an_interrupted_validation_is_done_again)
+{
+    struct victim v = { .o = toy_opts(), .images = 8 + 60000 };
+    struct strbuf dir = { 0 };
+    struct sha256_hex whole, resumed;
+    struct train_result r;
+    assert_int_equal(file_scratch_dir(&dir), AXM_OK);
+    path_in(&dir, "ck", v.checkpoint);
+    v.o.batch = v.o.shard = 8;
+    v.o.validation = 60000;
+    v.o.keep_best = true;
+    pool_set_threads(1);
+    assert_int_equal(run_toy_on(v.images, &v.o, &whole, &r), AXM_OK);
+    v.o.checkpoint = v.checkpoint;
+    stop_after(&v, SIGINT, 1);
+    stop_after(&v, SIGINT, 2);
+    assert_int_equal(run_toy_on(v.images, &v.o, &resumed, &r), AXM_OK);
+    assert_true(r.resumed);
+    assert_string_equal(whole.s, resumed.s);
     pool_set_threads(0);
     file_remove_tree(dir.s);
     strbuf_release(&dir);
