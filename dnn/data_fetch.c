@@ -192,7 +192,8 @@ static enum axm_status from_debian(const struct data_set *set)
     if (!file_is_dir(debian_dir))
         return fail(AXM_ENV,
                     "%s: not there; install it (Debian: apt-get install dataset-fashion-mnist), or take the "
-                    "files of %s from a directory: axmul data %s --dir DIR", debian_dir, set->name, set->name);
+                    "files of %s from a directory: axmul data %s --dir DIR", debian_dir, set->name,
+                    set->name);
     return from_dir(set, debian_dir);
 }
 
