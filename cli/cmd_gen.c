@@ -27,6 +27,8 @@ static const struct cli_option options[] = {
     { "acc-depth", 0, "N", "array, ws: most activation rows of a job (default 256)" },
     { "weight", 0, "a|b|runtime", "array: which operand the weight is (default: runtime, or b where the "
                                   "operands have two widths)" },
+    { "pool-width", 0, "N", "array: max/average pooling behind the requantizers, at most N windows in a row "
+                            "(default 0: none)" },
     { 0 },
 };
 
@@ -93,7 +95,7 @@ static enum axm_status parse_one(const char *text, struct axm_spec *out)
 /* --- gen array ---------------------------------------------------------------------- */
 
 static const char *const array_options[] = { "rows", "cols", "mult", "dataflow", "lanes", "acc-bits",
-    "acc-depth", "weight" };
+    "acc-depth", "weight", "pool-width" };
 static const char *const circuit_options[] = { "as", "flat", "pipeline", "register-inputs",
     "register-outputs", "behavioural" };
 
@@ -125,18 +127,20 @@ static enum axm_status run_array(const struct cli_args *args)
         return st;
     struct array_config c = array_defaults(&spec);
     const char *dataflow = cli_get(args, "dataflow"), *weight = cli_get(args, "weight");
-    int64_t rows, cols, lanes, acc_bits, acc_depth;
+    int64_t rows, cols, lanes, acc_bits, acc_depth, pool_width;
     if ((st = cli_get_int(args, "rows", 1, ARRAY_ROWS_MAX, c.rows, &rows)) ||
         (st = cli_get_int(args, "cols", 1, ARRAY_COLS_MAX, c.cols, &cols)) ||
         (st = cli_get_int(args, "lanes", 1, ARRAY_COLS_MAX, cols, &lanes)) ||
         (st = cli_get_int(args, "acc-bits", 1, 32, c.acc_bits, &acc_bits)) ||
-        (st = cli_get_int(args, "acc-depth", 2, 1 << 16, c.acc_depth, &acc_depth)))
+        (st = cli_get_int(args, "acc-depth", 2, 1 << 16, c.acc_depth, &acc_depth)) ||
+        (st = cli_get_int(args, "pool-width", 0, ARRAY_POOL_WIDTH_MAX, c.pool_width, &pool_width)))
         return st;
     c.rows = (int)rows;
     c.cols = (int)cols;
     c.lanes = (int)lanes;
     c.acc_bits = (int)acc_bits;
     c.acc_depth = (int)acc_depth;
+    c.pool_width = (int)pool_width;
     if (dataflow)
         c.dataflow = !strcmp(dataflow, "os") ? ARRAY_OS : ARRAY_WS;
     if (c.dataflow == ARRAY_OS && cli_get(args, "acc-depth"))

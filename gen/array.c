@@ -61,6 +61,9 @@ enum axm_status array_check(const struct array_config *c)
     if (c->order == ARRAY_ORDER_RUNTIME && c->mult.width_a != c->mult.width_b)
         return fail(AXM_USAGE, "array: %s has operands of two widths, so the weight must be a or b for good",
                     name);
+    if (c->pool_width < 0 || c->pool_width > ARRAY_POOL_WIDTH_MAX)
+        return fail(AXM_USAGE, "array: the pooling unit's width must be 0..%d, got %d", ARRAY_POOL_WIDTH_MAX,
+                    c->pool_width);
     if (mode_bits(&c->mult) > ARRAY_MODE_BITS)
         return fail(AXM_USAGE, "array: %s has %d bits to set at run time, the array has %d", name,
                     mode_bits(&c->mult), ARRAY_MODE_BITS);
@@ -82,12 +85,15 @@ void array_name(const struct array_config *c, char out[ARRAY_NAME_MAX])
         len += snprintf(out + len, ARRAY_NAME_MAX - len, "_acc%d", c->acc_bits);
     if (c->dataflow == ARRAY_WS && c->acc_depth != plain.acc_depth)
         len += snprintf(out + len, ARRAY_NAME_MAX - len, "_depth%d", c->acc_depth);
+    if (c->pool_width)
+        len += snprintf(out + len, ARRAY_NAME_MAX - len, "_pool%d", c->pool_width);
     assert(len < ARRAY_NAME_MAX);
 }
 
 /* --- text ------------------------------------------------------------------------ */
 
-static const char *const modules[2][10] = {
+enum { MODULES_MAX = 12 };
+static const char *const modules[2][MODULES_MAX] = {
     { "mac_array", "axil_regs", "ctrl_ws", "array_ws", "pe_ws", "acc_bank", "out_stage", "requantize",
       "sync_fifo", "delay_line" },
     { "mac_array", "axil_regs", "ctrl_os", "array_os", "pe_os", "out_stage", "requantize", "sync_fifo",
@@ -107,7 +113,12 @@ static const char *module_text(const char *module)
 
 const char *array_module(const struct array_config *c, int i, const char **text)
 {
-    const char *name = i < 10 ? modules[c->dataflow][i] : NULL;
+    static const char *const pool[] = { "pool", "pool_regs" };
+    const char *const *list = modules[c->dataflow];
+    int n = 0;
+    while (n < MODULES_MAX && list[n])
+        n++;
+    const char *name = i < n ? list[i] : c->pool_width && i < n + 2 ? pool[i - n] : NULL;
     if (name)
         *text = module_text(name);
     return name;
@@ -231,11 +242,11 @@ void array_write_top(const struct array_config *c, const char *module, const cha
     }
     strbuf_addf(out, ");\n%s  mac_array #(\n    .Dataflow(%d), .Rows(%d), .Cols(%d), .Lanes(%d), .XW(%d), "
                      ".WW(%d), .AccW(%d),\n    .AccDepth(%d), .Signed(%d), .Order(%d), "
-                     ".RunTimeMode(%d), .RowSum(%d)\n"
-                     "  ) u_array (\n",
+                     ".RunTimeMode(%d), .RowSum(%d), "
+                     ".PoolWidth(%d)\n  ) u_array (\n",
                 body ? body : "", c->dataflow, c->rows, c->cols, c->lanes, array_x_bits(c), array_w_bits(c),
                 c->acc_bits, c->acc_depth, c->mult.is_signed, c->order, mode_bits(&c->mult) > 0,
-                array_row_sum(c));
+                array_row_sum(c), c->pool_width);
     for (int i = 0; port[i].name; i++)
         strbuf_addf(out, "    .%s(%s)%s\n", port[i].name, port[i].name, port[i + 1].name ? "," : "");
     strbuf_adds(out, "  );\nendmodule\n\n`default_nettype wire\n");

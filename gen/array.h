@@ -15,7 +15,11 @@ enum {
     ARRAY_COLS_MAX = 192,       /* what the register map has room for */
     ARRAY_ROWS_MAX = 256,
     ARRAY_MODE_BITS = 8,        /* of multipliers that are set at run time */
-    ARRAY_NAME_MAX = AXM_SPEC_MAX + 48,
+    ARRAY_NAME_MAX = AXM_SPEC_MAX + 56,
+    ARRAY_POOL_WIDTH_MAX = 4096,
+    ARRAY_POOL_TAPS = 9,        /* entries of the table of averages */
+    ARRAY_POOL_KERNEL_MAX = 63,
+    ARRAY_POOL_OVERLAP = 4,     /* windows above each other that share a position: kernel_h / stride_h */
 };
 
 struct array_config {
@@ -26,10 +30,11 @@ struct array_config {
     int acc_depth;              /* weight-stationary: most activation rows of a job */
     enum array_order order;
     struct axm_spec mult;
+    int pool_width;             /* most windows in a row of the pooling unit; 0: there is none */
 };
 
-/* 8 x 8 weight-stationary, as many lanes as columns, 32 bits, 256 rows, the order set at run time where the
- * operands have one width, else the weight is b. */
+/* 8 x 8 weight-stationary, as many lanes as columns, 32 bits, 256 rows, no pooling unit, the order set at run
+ * time where the operands have one width, else the weight is b. */
 struct array_config array_defaults(const struct axm_spec *mult);
 
 /* AXM_USAGE and what would be legal. */
@@ -81,16 +86,19 @@ struct array_field {
 };
 struct array_register {
     const char *name;
-    unsigned offset;            /* bytes; of the columns' registers within their 16 bytes */
+    unsigned offset;            /* bytes; of registers that repeat, within one repetition */
     const char *access;         /* "ro", "rw", "wo", "w1c" */
     const char *text;
-    struct array_field field[10];   /* ends with a NULL name */
+    struct array_field field[12];   /* ends with a NULL name */
 };
-enum { ARRAY_COLUMN_BASE = 0x400, ARRAY_COLUMN_STRIDE = 16 };
+enum { ARRAY_COLUMN_BASE = 0x400, ARRAY_COLUMN_STRIDE = 16,
+       ARRAY_POOL_TAP_BASE = 0x100, ARRAY_POOL_TAP_STRIDE = 8 };
 extern const struct array_register array_registers[];          /* end with a NULL name */
 extern const struct array_register array_column_registers[];
-void array_write_map_markdown(struct strbuf *out);
-void array_write_map_header(struct strbuf *out);
+extern const struct array_register array_pool_registers[];     /* these two where there is a pooling unit */
+extern const struct array_register array_pool_tap_registers[];
+void array_write_map_markdown(const struct array_config *c, struct strbuf *out);
+void array_write_map_header(const struct array_config *c, struct strbuf *out);
 void array_write_map_ipxact(const struct array_config *c, struct strbuf *out);
 
 #endif

@@ -50,6 +50,8 @@ static void add_command(const struct array_config *c, struct strbuf *out)
     if (c->dataflow == ARRAY_WS)
         strbuf_addf(out, " --acc-depth %d", c->acc_depth);
     strbuf_addf(out, " --weight %s", weight[c->order]);
+    if (c->pool_width)
+        strbuf_addf(out, " --pool-width %d", c->pool_width);
 }
 
 /* First line of a file that has comments of this kind. */
@@ -160,11 +162,11 @@ static void add_icarus_bench(struct directory *d)
     connect(port, out);
     strbuf_addf(out, "\n  array_driver #(\n    .Dataflow(%d), .Rows(%d), .Cols(%d), .Lanes(%d), .XW(%d), "
                      ".WW(%d), .AccW(%d),\n    .AccDepth(%d), .Signed(%d), .Order(%d), "
-                     ".RunTimeMode(%d), .RowSum(%d),\n    .ModeBits0(%d), .ModeTop0(%d), "
+                     ".RunTimeMode(%d), .RowSum(%d), .PoolWidth(%d),\n    .ModeBits0(%d), .ModeTop0(%d), "
                      ".ModeBits1(%d), .ModeTop1(%d)\n  ) u_driver (\n",
                 c->dataflow, c->rows, c->cols, c->lanes, array_x_bits(c), array_w_bits(c), c->acc_bits,
-                c->acc_depth, c->mult.is_signed, c->order, bits[0] > 0, array_row_sum(c), bits[0], top[0],
-                bits[1], top[1]);
+                c->acc_depth, c->mult.is_signed, c->order, bits[0] > 0, array_row_sum(c), c->pool_width,
+                bits[0], top[0], bits[1], top[1]);
     connect(port, out);
     strbuf_adds(out, "endmodule\n\n`default_nettype wire\n");
 }
@@ -199,7 +201,8 @@ static void add_verilator_bench(struct directory *d)
         { "OUTPUT_STATIONARY", c->dataflow == ARRAY_OS }, { "ROWS", c->rows }, { "COLS", c->cols },
         { "LANES", c->lanes }, { "X_BITS", x }, { "W_BITS", w }, { "ACC_BITS", c->acc_bits },
         { "ACC_DEPTH", c->acc_depth }, { "SIGNED", c->mult.is_signed }, { "ORDER", c->order },
-        { "ROW_SUM", array_row_sum(c) }, { "MODE_BITS_0", bits[0] }, { "MODE_TOP_0", top[0] },
+        { "ROW_SUM", array_row_sum(c) }, { "POOL_WIDTH", c->pool_width },
+        { "MODE_BITS_0", bits[0] }, { "MODE_TOP_0", top[0] },
         { "MODE_TOP_1", top[1] },
     };
     strbuf_adds(out, "enum {\n");
@@ -317,16 +320,28 @@ static void add_readme(struct directory *d)
                      "a flag: a job ends whatever the framing. TIMEOUT ends one whose stream has dried up.\n"
                      "After an abort drop what the streams still hold of the job.\n",
                 array_row_sum(c) ? " - ZERO_POINT * (sum of the inputs)" : "");
+    if (c->pool_width)
+        strbuf_addf(out,
+            "\n## Pooling\n\n"
+            "With POOL.KIND the rows of results are the positions of images, row by row, image after\n"
+            "image; each window of an image gives one row of results, its maxima or averages, and\n"
+            "tlast ends an image. At most %d windows in a row, %d above each other that share a\n"
+            "position. An image may take several jobs (weight-stationary: as many as DIM_A demands):\n"
+            "the first has POOL.RESTART, the others go on. Codes must lie in -256..255.\n\n"
+            "    maximum: the largest code of the window\n"
+            "    average: clamp(POOL_ZERO + (t * MULT + 2^(SHIFT-1)) >> SHIFT, POOL_LO, POOL_HI),\n"
+            "             t = sum of (code - ZERO) over the n positions inside, MULT and SHIFT of n\n",
+            c->pool_width, ARRAY_POOL_OVERLAP);
 }
 
 static void add_register_map(struct directory *d)
 {
     struct strbuf *out = add_named(d, "", d->name, "_regs.md");
     strbuf_addf(out, "# Registers of %s\n\n", d->name);
-    array_write_map_markdown(out);
+    array_write_map_markdown(d->c, out);
     out = add_named(d, "", d->name, "_regs.h");
     add_origin(d, "/* ", " */", out);
-    array_write_map_header(out);
+    array_write_map_header(d->c, out);
     array_write_map_ipxact(d->c, add_named(d, "", d->name, "_regs.xml"));
 }
 

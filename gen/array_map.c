@@ -20,6 +20,7 @@ const struct array_register array_registers[] = {
         { "ROW_SUM", 2, 1, "there is a column of row sums, so ZERO_POINT of the columns counts" },
         { "RUN_TIME_MODE", 3, 1, "the multiplier obeys MODE.MULT" },
         { "ORDER", 4, 2, "the weight is operand 0: b, 1: a, 2: as MODE.ORDER says" },
+        { "POOL", 6, 1, "there is a pooling unit, and its registers" },
         { "LANES", 8, 8, "words of a result beat" } } },
     { "DEPTH", 0x10, "ro", "weight-stationary: the largest DIM_A; output-stationary: 0", { { 0 } } },
     { "WIDTHS", 0x14, "ro", "bits", {
@@ -39,13 +40,16 @@ const struct array_register array_registers[] = {
         { "X_LATE", 1, 1, "activations: no tlast at a frame's end; the next beat began a frame" },
         { "W_EARLY", 2, 1, "weights: as X_EARLY" },
         { "W_LATE", 3, 1, "weights: as X_LATE" },
-        { "START", 4, 1, "START while a job waited, with a dimension of 0, or DIM_A above DEPTH" },
+        { "START", 4, 1, "START while a job waited, with a dimension of 0, DIM_A above DEPTH, or pooling "
+          "that is not legal" },
         { "OVERFLOW", 5, 1,
           "weight-stationary: adding a pass left the accumulator's bits; sums are right modulo 2^ACC" },
         { "CELL_OVERFLOW", 6, 1, "a sum inside the cells left the accumulator's bits: within a pass of a "
           "weight-stationary array, anywhere in a tile of an output-stationary one" },
         { "BUS", 7, 1, "an access was answered with SLVERR" },
-        { "TIMEOUT", 8, 1, "a stream was dry for TIMEOUT cycles; the job was aborted" } } },
+        { "TIMEOUT", 8, 1, "a stream was dry for TIMEOUT cycles; the job was aborted" },
+        { "POOL", 9, 1, "pooling: a window without a position inside, or a cut one of an average with more "
+          "positions than the table" } } },
     { "MODE", 0x2c, "rw", "of the next job", {
         { "MULT", 0, 8, "mode of a multiplier that is set at run time, first parameter lowest" },
         { "ORDER", 8, 1, "1: the weight is operand a, where CONFIG.ORDER is 2; else reads what it is" },
@@ -77,6 +81,48 @@ const struct array_register array_column_registers[] = {
     { 0 },
 };
 
+const struct array_register array_pool_registers[] = {
+    { "POOL_WIDTH", 0x80, "ro", "most windows in a row, POOL_OUT.WIDTH", { { 0 } } },
+    { "POOL", 0x84, "rw", "pooling of the next job's results", {
+        { "KIND", 0, 2, "0: none, 1: maximum, 2: average" },
+        { "RESTART", 8, 1, "the job begins an image; 0: it goes on where the pooled job before ended" } } },
+    { "POOL_KERNEL", 0x88, "rw", "positions of a window, 1..63", {
+        { "HEIGHT", 0, 6, "rows; at most four times POOL_STRIDE.HEIGHT" },
+        { "WIDTH", 16, 6, "columns" } } },
+    { "POOL_STRIDE", 0x8c, "rw", "from window to window, 1..63", {
+        { "HEIGHT", 0, 6, "rows" },
+        { "WIDTH", 16, 6, "columns" } } },
+    { "POOL_PAD", 0x90, "rw", "padding, less than POOL_KERNEL; at the other ends POOL_OUT says it", {
+        { "TOP", 0, 6, "rows" },
+        { "LEFT", 16, 6, "columns" } } },
+    { "POOL_IN", 0x94, "rw", "positions of an image, 1..", {
+        { "HEIGHT", 0, 16, "rows" },
+        { "WIDTH", 16, 16, "columns" } } },
+    { "POOL_OUT", 0x98, "rw", "windows of an image, 1..; none may lie outside of it", {
+        { "HEIGHT", 0, 16, "rows" },
+        { "WIDTH", 16, 16, "columns" } } },
+    { "POOL_COUNT", 0x9c, "rw", "result rows of the job that are positions, the others are dropped; 0: all",
+      { { 0 } } },
+    { "POOL_ZERO", 0xa0, "rw", "signed: zero point of averages; that of what comes in is ZERO", { { 0 } } },
+    { "POOL_LO", 0xa4, "rw", "signed: the lowest average", { { 0 } } },
+    { "POOL_HI", 0xa8, "rw", "signed: the highest average", { { 0 } } },
+    { 0 },
+};
+
+const struct array_register array_pool_tap_registers[] = {
+    { "MULT", 0x0, "rw", "factor of an average, 0..2^31-1", { { 0 } } },
+    { "SHIFT", 0x4, "rw", "right shift after it, 1..62", { { "VALUE", 0, 6, "bits to shift by" } } },
+    { 0 },
+};
+
+/* Registers that there are several times. */
+static const struct repeated {
+    const char *name;
+    const struct array_register *registers;
+    unsigned base, stride;
+} columns = { "COLUMN", array_column_registers, ARRAY_COLUMN_BASE, ARRAY_COLUMN_STRIDE },
+  taps = { "POOL_TAP", array_pool_tap_registers, ARRAY_POOL_TAP_BASE, ARRAY_POOL_TAP_STRIDE };
+
 static int n_fields(const struct array_register *r)
 {
     int n = 0;
@@ -92,9 +138,13 @@ static const char *access_text(const struct array_register *r)
 
 /* --- Markdown ------------------------------------------------------------------------ */
 
-static void markdown_rows(const struct array_register *r, bool column, struct strbuf *out)
+static void markdown_head(struct strbuf *out)
 {
     strbuf_adds(out, "| offset | register | bits | access | meaning |\n| --- | --- | --- | --- | --- |\n");
+}
+
+static void markdown_rows(const struct array_register *r, bool column, struct strbuf *out)
+{
     for (; r->name; r++) {
         strbuf_addf(out, "| %s0x%0*x | %s | 31..0 | %s | %s |\n", column ? "+ " : "", column ? 1 : 3,
                     r->offset, r->name, r->access, r->text);
@@ -110,17 +160,28 @@ static void markdown_rows(const struct array_register *r, bool column, struct st
     }
 }
 
-void array_write_map_markdown(struct strbuf *out)
+void array_write_map_markdown(const struct array_config *c, struct strbuf *out)
 {
-    strbuf_adds(out, "32-bit registers at byte offsets; ro: read-only, rw: read and write, wo: write-only,\n"
+    strbuf_addf(out, "32-bit registers at byte offsets; ro: read-only, rw: read and write, wo: write-only,\n"
                      "w1c: a 1 clears. What is written to other bits is lost, and they read 0. An access\n"
                      "to any other address, one that is not aligned to 4 bytes, a write to a read-only\n"
-                     "register, and a write to MODE, DIM_A to HI or a column while a job waits answer\n"
+                     "register, and a write to MODE, DIM_A to HI%s or a column while a job waits answer\n"
                      "SLVERR, set ERROR.BUS and change nothing. All rw registers are 0 after reset, but\n"
-                     "the columns', which are undefined until written.\n\n");
+                     "the columns'%s, which are undefined until written.\n\n",
+                c->pool_width ? ", the pooling unit's" : "", c->pool_width ? " and the taps'" : "");
+    markdown_head(out);
     markdown_rows(array_registers, false, out);
+    if (c->pool_width) {
+        markdown_rows(array_pool_registers, false, out);
+        strbuf_addf(out, "\nAverages over n positions, n = 1..%d, have theirs at 0x%x + %d (n - 1); the\n"
+                         "last one also serves windows of more, if they are not cut by padding:\n\n",
+                    ARRAY_POOL_TAPS, taps.base, taps.stride);
+        markdown_head(out);
+        markdown_rows(array_pool_tap_registers, true, out);
+    }
     strbuf_addf(out, "\nColumn c has its registers from 0x%x + %d c on:\n\n", ARRAY_COLUMN_BASE,
                 ARRAY_COLUMN_STRIDE);
+    markdown_head(out);
     markdown_rows(array_column_registers, true, out);
 }
 
@@ -138,21 +199,38 @@ static void header_fields(const struct array_register *r, const char *group, str
     }
 }
 
-void array_write_map_header(struct strbuf *out)
+static void header_plain(const struct array_register *r, struct strbuf *out)
 {
-    strbuf_adds(out, "#ifndef AXM_MAC_REGS_H\n#define AXM_MAC_REGS_H\n\n"
-                     "/* Byte offsets; SHIFT and MASK of fields, in place. */\n");
-    for (const struct array_register *r = array_registers; r->name; r++) {
+    for (; r->name; r++) {
         strbuf_addf(out, "\n/* %s: %s */\n#define " PREFIX "%s 0x%03x\n", access_text(r), r->text, r->name,
                     r->offset);
         header_fields(r, "", out);
     }
-    strbuf_adds(out, "\n/* Of column c. */\n");
-    for (const struct array_register *r = array_column_registers; r->name; r++) {
-        strbuf_addf(out, "\n/* %s: %s */\n#define " PREFIX "COLUMN_%s(c) (0x%03x + %d * (c))\n",
-                    access_text(r), r->text, r->name, ARRAY_COLUMN_BASE + r->offset, ARRAY_COLUMN_STRIDE);
-        header_fields(r, "COLUMN_", out);
+}
+
+static void header_repeated(const struct repeated *p, const char *index, struct strbuf *out)
+{
+    char group[32];
+    snprintf(group, sizeof group, "%s_", p->name);
+    for (const struct array_register *r = p->registers; r->name; r++) {
+        strbuf_addf(out, "\n/* %s: %s */\n#define " PREFIX "%s%s(%s) (0x%03x + %d * (%s))\n", access_text(r),
+                    r->text, group, r->name, index, p->base + r->offset, p->stride, index);
+        header_fields(r, group, out);
     }
+}
+
+void array_write_map_header(const struct array_config *c, struct strbuf *out)
+{
+    strbuf_adds(out, "#ifndef AXM_MAC_REGS_H\n#define AXM_MAC_REGS_H\n\n"
+                     "/* Byte offsets; SHIFT and MASK of fields, in place. */\n");
+    header_plain(array_registers, out);
+    if (c->pool_width) {
+        header_plain(array_pool_registers, out);
+        strbuf_adds(out, "\n/* Of averages over i + 1 positions. */\n");
+        header_repeated(&taps, "i", out);
+    }
+    strbuf_adds(out, "\n/* Of column c. */\n");
+    header_repeated(&columns, "c", out);
     strbuf_adds(out, "\n#endif\n");
 }
 
@@ -214,6 +292,18 @@ static void xml_registers(const struct array_register *r, int indent, struct str
     }
 }
 
+static void xml_repeated(const struct repeated *p, int dim, int indent, struct strbuf *out)
+{
+    strbuf_addf(out, "%*s<ipxact:registerFile>\n", indent, "");
+    xml_text("name", p->name, indent + 2, out);
+    xml_int("dim", (unsigned)dim, indent + 2, out);
+    strbuf_addf(out, "%*s<ipxact:addressOffset>'h%x</ipxact:addressOffset>\n"
+                     "%*s<ipxact:range>'h%x</ipxact:range>\n", indent + 2, "", p->base, indent + 2, "",
+                p->stride);
+    xml_registers(p->registers, indent + 2, out);
+    strbuf_addf(out, "%*s</ipxact:registerFile>\n", indent, "");
+}
+
 void array_write_map_ipxact(const struct array_config *c, struct strbuf *out)
 {
     char name[ARRAY_NAME_MAX];
@@ -235,13 +325,12 @@ void array_write_map_ipxact(const struct array_config *c, struct strbuf *out)
     xml_int("width", 32, 8, out);
     xml_text("usage", "register", 8, out);
     xml_registers(array_registers, 8, out);
-    strbuf_adds(out, "        <ipxact:registerFile>\n");
-    xml_text("name", "COLUMN", 10, out);
-    xml_int("dim", (unsigned)c->cols, 10, out);
-    strbuf_addf(out, "          <ipxact:addressOffset>'h%x</ipxact:addressOffset>\n"
-                     "          <ipxact:range>'h%x</ipxact:range>\n", ARRAY_COLUMN_BASE, ARRAY_COLUMN_STRIDE);
-    xml_registers(array_column_registers, 10, out);
-    strbuf_adds(out, "        </ipxact:registerFile>\n      </ipxact:addressBlock>\n");
+    if (c->pool_width)
+        xml_registers(array_pool_registers, 8, out);
+    xml_repeated(&columns, c->cols, 8, out);
+    if (c->pool_width)
+        xml_repeated(&taps, ARRAY_POOL_TAPS, 8, out);
+    strbuf_adds(out, "      </ipxact:addressBlock>\n");
     xml_int("addressUnitBits", 8, 6, out);
     strbuf_adds(out, "    </ipxact:memoryMap>\n  </ipxact:memoryMaps>\n</ipxact:component>\n");
 }

@@ -15,7 +15,10 @@ module axil_regs #(
   parameter Signed = 1,
   parameter Order = 0,          // 0: the weight is operand b, 1: a, 2: set at run time
   parameter RunTimeMode = 0,    // the multiplier has mode bits
-  parameter Features = 0        // bit 0: row sums
+  parameter Features = 0,       // bit 0: row sums
+  parameter PoolWidth = 0,      // 0: no pooling unit
+  parameter PoolTaps = 9,
+  parameter PoolW = 231 + 38 * PoolTaps    // derived
 ) (
   input  wire        clk_i,
   input  wire        rst_ni,
@@ -44,6 +47,7 @@ module axil_regs #(
   input  wire        busy_i,
   input  wire        done_i,        // a job ended
   input  wire [6:0]  error_i,       // sets error bits 0..6
+  input  wire        pool_error_i,  // bit 9
   input  wire        x_stall_i,
   input  wire        w_stall_i,
   input  wire        y_stall_i,
@@ -55,7 +59,8 @@ module axil_regs #(
   output wire [31:0] zero_o,
   output wire [31:0] lo_o,
   output wire [31:0] hi_o,
-  output wire [Cols*79-1:0] columns_o    // all biases, all multipliers, all shifts, all zero points
+  output wire [Cols*79-1:0] columns_o,   // all biases, all multipliers, all shifts, all zero points
+  output wire [PoolW-1:0]   pool_o       // as pool_regs has it
 );
   localparam [9:0] ID = 10'h000, VERSION = 10'h001, DIMS = 10'h002, CONFIG = 10'h003,
                    DEPTH = 10'h004, WIDTHS = 10'h005,
@@ -70,7 +75,7 @@ module axil_regs #(
   // --- registers ----------------------------------------------------------------
   reg         pending_q, stalled_q;
   reg  [15:0] jobs_q;
-  reg  [8:0]  error_q;
+  reg  [9:0]  error_q;
   reg  [7:0]  mode_q;
   reg         order_q, raw_q;
   reg  [31:0] dim_a_q, dim_b_q, zero_q, lo_q, hi_q, timeout_q, idle_q;
@@ -103,7 +108,9 @@ module axil_regs #(
   wire [7:0]    wa_index  = wa[9:2] - 8'h40;
   wire          wa_column_there = wa_column && {24'd0, wa_index} < ColsC;
   wire [CW-1:0] wc = wa_index[CW-1:0];
-  wire          wa_job = wa == MODE || wa == DIM_A || wa == DIM_B || wa == ZERO || wa == LO || wa == HI;
+  wire          wa_pool;
+  wire          wa_job = wa == MODE || wa == DIM_A || wa == DIM_B || wa == ZERO || wa == LO || wa == HI ||
+                         wa_pool;
   // The set-up of a job that waits must not change.
   wire          wa_locked = (wa_job || wa_column) && pending_q;
   wire          wa_writes = wa_job || wa == CTRL || wa == ERROR || wa == TIMEOUT || wa_column_there;
@@ -115,7 +122,7 @@ module axil_regs #(
   wire abort      = (ctrl && wd[1]) || (timeout_q != 32'd0 && idle_q >= timeout_q);
   wire clear      = ctrl && wd[2];
   wire start_bad  = start && (pending_q || dim_a_q == 32'd0 || dim_b_q == 32'd0 ||
-                              (AccDepth != 0 && dim_a_q > DepthC));
+                              (AccDepth != 0 && dim_a_q > DepthC) || pool_bad);
   assign abort_o  = abort;
 
   always @(posedge clk_i or negedge rst_ni)
@@ -130,7 +137,7 @@ module axil_regs #(
     if (!rst_ni) begin
       {pending_q, stalled_q, order_q, raw_q} <= 4'd0;
       jobs_q  <= 16'd0;
-      error_q <= 9'd0;
+      error_q <= 10'd0;
       mode_q  <= 8'd0;
       {dim_a_q, dim_b_q, zero_q, lo_q, hi_q, timeout_q, idle_q} <= 224'd0;
       {cycles_q, stall_x_q, stall_w_q, stall_y_q} <= 160'd0;
@@ -139,8 +146,9 @@ module axil_regs #(
       else if (start && !start_bad) pending_q <= 1'b1;
       else if (taken_i) pending_q <= 1'b0;
 
-      error_q <= (error_q & ~(write_good && wa == ERROR ? wd[8:0] & strobe[8:0] : 9'd0)) |
-                 {timeout_q != 32'd0 && idle_q >= timeout_q, (write && write_bad) || (read && read_bad),
+      error_q <= (error_q & ~(write_good && wa == ERROR ? wd[9:0] & strobe[9:0] : 10'd0)) |
+                 {pool_error_i, timeout_q != 32'd0 && idle_q >= timeout_q,
+                  (write && write_bad) || (read && read_bad),
                   error_i[6:5], error_i[4] || start_bad, error_i[3:0]};
 
       if (write_good && wa == MODE) begin
@@ -180,6 +188,27 @@ module axil_regs #(
             2'd3: wzero_q[i*9 +: 9]  <= (wzero_q[i*9 +: 9] & ~strobe[8:0]) | (wd[8:0] & strobe[8:0]);
           endcase
 
+  // --- pooling ------------------------------------------------------------------------
+  wire        ra_pool, pool_bad;
+  wire [31:0] pool_data;
+  generate
+    if (PoolWidth != 0) begin : g_pool
+      wire bad;
+      pool_regs #(.Width(PoolWidth), .Taps(PoolTaps)) u_pool_regs (
+        .clk_i(clk_i), .rst_ni(rst_ni), .write_i(write_good), .wa_i(wa), .wd_i(wd), .strobe_i(strobe),
+        .wa_job_o(wa_pool), .ra_i(ra), .rd_o(pool_data), .ra_there_o(ra_pool), .bad_o(bad), .set_o(pool_o)
+      );
+      // It takes codes of nine bits with a sign.
+      wire fits = (zero_q[31:8] == {24{zero_q[31]}}) && (lo_q[31:8] == {24{lo_q[31]}}) &&
+                  (hi_q[31:8] == {24{hi_q[31]}});
+      assign pool_bad = bad || (pool_o[PoolW-2 -: 2] != 2'd0 && (raw_q || !fits));
+    end else begin : g_no_pool
+      assign {wa_pool, ra_pool, pool_bad} = 3'd0;
+      assign pool_data = 32'd0;
+      assign pool_o    = {PoolW{1'b0}};
+    end
+  endgenerate
+
   // --- read ---------------------------------------------------------------------------
   reg         r_valid_q, r_bad_q;
   reg  [31:0] r_data_q, r_data;
@@ -206,15 +235,15 @@ module axil_regs #(
       endcase
     end else case (ra)
       ID:        r_data = 32'h41584d31;    // "AXM1"
-      VERSION:   r_data = 32'h00010000;
+      VERSION:   r_data = 32'h00010001;
       DIMS:      r_data = {ColsC[15:0], RowsC[15:0]};
-      CONFIG:    r_data = {16'd0, LanesC[7:0], 2'd0, OrderC[1:0], RunTimeMode != 0, Features != 0,
-                           Signed != 0, AccDepth == 0};
+      CONFIG:    r_data = {16'd0, LanesC[7:0], 1'b0, PoolWidth != 0, OrderC[1:0], RunTimeMode != 0,
+                           Features != 0, Signed != 0, AccDepth == 0};
       DEPTH:     r_data = DepthC;
       WIDTHS:    r_data = {8'd0, AccWC[7:0], WWC[7:0], XWC[7:0]};
       CTRL:      r_data = 32'd0;
       STATUS:    r_data = {jobs_q, 14'd0, pending_q, busy_i};
-      ERROR:     r_data = {23'd0, error_q};
+      ERROR:     r_data = {22'd0, error_q};
       MODE:      r_data = {22'd0, raw_q, order_o, mode_q};
       DIM_A:     r_data = dim_a_q;
       DIM_B:     r_data = dim_b_q;
@@ -227,7 +256,10 @@ module axil_regs #(
       STALL_X:   r_data = stall_x_q;
       STALL_W:   r_data = stall_w_q;
       STALL_Y:   r_data = stall_y_q;
-      default:   read_bad = 1'b1;
+      default: begin
+        r_data = pool_data;
+        if (!ra_pool) read_bad = 1'b1;
+      end
     endcase
   end
 

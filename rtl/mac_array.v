@@ -10,8 +10,9 @@
 //   activations  beat = the inputs of one k for Rows output rows
 //   (output row 0 in byte 0 comes out first)
 // Results: Lanes words of 32 bits, columns ascending: sign-extended codes, or accumulators with MODE.raw;
-// tlast ends the job.  Everything waits while results are not taken.  A job is set up while another runs;
-// it starts when the other has left the pipeline: mode and parameters are the whole array's.
+// tlast ends the job.  With PoolWidth, a job may have its codes pooled (pool.v): then there is a result per
+// window, and tlast ends an image.  Everything waits while results are not taken.  A job is set up while
+// another runs; it starts when the other has left the pipeline: mode and parameters are the whole array's.
 `default_nettype none
 
 module mac_array #(
@@ -27,6 +28,7 @@ module mac_array #(
   parameter Order = 0,
   parameter RunTimeMode = 0,
   parameter RowSum = 0,
+  parameter PoolWidth = 0,   // most windows in a row; 0: no pooling unit
   parameter XByte = (XW + 7) / 8 * 8,    // derived
   parameter WByte = (WW + 7) / 8 * 8     // derived
 ) (
@@ -63,11 +65,13 @@ module mac_array #(
   output wire                  m_axis_y_tlast
 );
   localparam Words = Cols + RowSum;
+  localparam PoolTaps = 9;
+  localparam PoolW = 231 + 38 * PoolTaps;
 
   // --- registers --------------------------------------------------------------------
   wire        abort, job_waits, done, busy, core_busy, out_empty, out_full;
   wire        x_early, x_late, w_early, w_late, x_stall, w_stall, bank_over, cell_over,
-              order, raw;
+              order, raw, pool_error, pool_idle, out_valid, out_ready, out_last;
   wire [7:0]  mode;
   wire [31:0] dim_a, dim_b, zero, lo, hi;
   wire [Cols*32-1:0] bias, mult;
@@ -78,7 +82,7 @@ module mac_array #(
   axil_regs #(
     .Rows(Rows), .Cols(Cols), .Lanes(Lanes), .XW(XW), .WW(WW), .AccW(AccW),
     .AccDepth(Dataflow == 0 ? AccDepth : 0), .Signed(Signed), .Order(Order),
-    .RunTimeMode(RunTimeMode), .Features(RowSum)
+    .RunTimeMode(RunTimeMode), .Features(RowSum), .PoolWidth(PoolWidth), .PoolTaps(PoolTaps)
   ) u_regs (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .s_axil_awaddr(s_axil_awaddr), .s_axil_awvalid(s_axil_awvalid), .s_axil_awready(s_axil_awready),
@@ -88,11 +92,11 @@ module mac_array #(
     .s_axil_arready(s_axil_arready), .s_axil_rdata(s_axil_rdata), .s_axil_rresp(s_axil_rresp),
     .s_axil_rvalid(s_axil_rvalid), .s_axil_rready(s_axil_rready),
     .abort_o(abort), .start_o(job_waits), .taken_i(start), .busy_i(busy), .done_i(done),
-    .error_i({cell_over, bank_over, 1'b0, w_late, w_early, x_late, x_early}),
+    .error_i({cell_over, bank_over, 1'b0, w_late, w_early, x_late, x_early}), .pool_error_i(pool_error),
     .x_stall_i(x_stall), .w_stall_i(w_stall), .y_stall_i(out_full),
     .mode_o(set_mode), .order_o(set_order), .raw_o(set_raw), .dim_a_o(dim_a), .dim_b_o(dim_b),
     .zero_o(set_zero), .lo_o(set_lo), .hi_o(set_hi),
-    .columns_o(set_columns)
+    .columns_o(set_columns), .pool_o(set_pool)
   );
 
   // What a job carries besides its dimensions, kept while it runs: the registers may already
@@ -101,6 +105,7 @@ module mac_array #(
   wire        set_order, set_raw;
   wire [31:0] set_zero, set_lo, set_hi;
   wire [Cols*79-1:0] set_columns;
+  wire [PoolW-1:0]   set_pool;
   reg  [105:0]       job_q;
   reg  [Cols*79-1:0] columns_q;
   always @(posedge clk_i) if (start) begin
@@ -200,11 +205,61 @@ module mac_array #(
     .push_i(push && en), .push_last_i(push_last), .row_i(row), .full_o(out_full), .empty_o(out_empty),
     .bias_i(bias), .mult_i(mult), .shift_i(shift), .wzero_i(wzero),
     .zero_i(zero), .lo_i(lo), .hi_i(hi), .raw_i(raw),
-    .tvalid_o(m_axis_y_tvalid), .tready_i(m_axis_y_tready), .tdata_o(m_axis_y_tdata), .tlast_o(m_axis_y_tlast)
+    .tvalid_o(out_valid), .tready_i(out_ready), .tdata_o(out_data), .tlast_o(out_last)
   );
 
-  assign busy = core_busy || !out_empty;
-  assign done = m_axis_y_tvalid && m_axis_y_tready && m_axis_y_tlast;
+  // --- pooling ------------------------------------------------------------------------------
+  wire [Lanes*32-1:0] out_data;
+  generate
+    if (PoolWidth != 0) begin : g_pool
+      reg  [PoolW-4:0] pool_q;
+      reg  [1:0]       kind;
+      reg              start_q, restart;
+      always @(posedge clk_i) if (start) pool_q <= set_pool[PoolW-4:0];
+      always @(posedge clk_i or negedge rst_ni)
+        if (!rst_ni) {start_q, restart, kind} <= 4'd0;
+        else begin
+          start_q <= start;
+          if (start) {restart, kind} <= set_pool[PoolW-1 -: 3];
+        end
+      wire [5:0]  kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+      wire [15:0] in_h, in_w, out_h, out_w;
+      wire [31:0] count, pool_zero, pool_lo, pool_hi;
+      wire [PoolTaps*32-1:0] pool_mult;
+      wire [PoolTaps*6-1:0]  pool_shift;
+      assign {kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, in_w, in_h, out_w, out_h,
+              count, pool_zero, pool_lo, pool_hi, pool_mult, pool_shift} = pool_q;
+      wire                pool_on = kind != 2'd0;
+      wire                pool_ready, pool_valid, pool_last, pool_done;
+      wire [Lanes*9-1:0]  codes;
+      wire [Lanes*32-1:0] pool_data;
+      for (i = 0; i < Lanes; i = i + 1) begin : g_code
+        assign codes[i*9 +: 9] = out_data[i*32 +: 9];
+      end
+      pool #(.Lanes(Lanes), .Beats(Cols / Lanes), .Width(PoolWidth), .Taps(PoolTaps)) u_pool (
+        .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(abort), .on_i(pool_on), .average_i(kind[1]),
+        .kernel_h_i(kernel_h), .kernel_w_i(kernel_w), .stride_h_i(stride_h), .stride_w_i(stride_w),
+        .pad_top_i(pad_top), .pad_left_i(pad_left), .in_h_i(in_h), .in_w_i(in_w), .out_h_i(out_h),
+        .out_w_i(out_w), .count_i(count), .zero_in_i(zero[8:0]), .zero_i(pool_zero), .lo_i(pool_lo),
+        .hi_i(pool_hi), .mult_i(pool_mult), .shift_i(pool_shift), .start_i(start_q && pool_on),
+        .restart_i(restart), .valid_i(out_valid), .ready_o(pool_ready), .last_i(out_last), .data_i(codes),
+        .tvalid_o(pool_valid), .tready_i(m_axis_y_tready), .tdata_o(pool_data), .tlast_o(pool_last),
+        .idle_o(pool_idle), .done_o(pool_done), .error_o(pool_error)
+      );
+      assign out_ready = pool_on ? pool_ready : m_axis_y_tready;
+      assign {m_axis_y_tvalid, m_axis_y_tlast, m_axis_y_tdata} =
+        pool_on ? {pool_valid, pool_last, pool_data} : {out_valid, out_last, out_data};
+      assign done = pool_on ? pool_done : out_valid && out_ready && out_last;
+    end else begin : g_no_pool
+      wire unused = &{1'b0, set_pool};
+      assign {pool_error, pool_idle} = 2'b01;
+      assign out_ready = m_axis_y_tready;
+      assign {m_axis_y_tvalid, m_axis_y_tlast, m_axis_y_tdata} = {out_valid, out_last, out_data};
+      assign done = out_valid && out_ready && out_last;
+    end
+  endgenerate
+
+  assign busy = core_busy || !out_empty || !pool_idle;
 endmodule
 
 `default_nettype wire

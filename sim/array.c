@@ -54,9 +54,9 @@ static void write_shim(const struct array_config *c, enum array_unit unit, struc
 {
     strbuf_addf(out, "#define ROWS %d\n#define COLS %d\n#define LANES %d\n"
                      "#define X_BYTES %d\n#define W_BYTES %d\n"
-                     "#define OUTPUT_STATIONARY %d\n",
+                     "#define OUTPUT_STATIONARY %d\n#define POOL_WIDTH %d\n",
                 c->rows, c->cols, c->lanes, (array_x_bits(c) + 7) / 8, (array_w_bits(c) + 7) / 8,
-                c->dataflow == ARRAY_OS);
+                c->dataflow == ARRAY_OS, c->pool_width);
     if (unit == ARRAY_TABLE)
         strbuf_adds(out, "#define TABLE axm_top__DOT__table_q\n");
     strbuf_adds(out, embedded("sim/array_shim.h"));
@@ -192,6 +192,119 @@ static enum axm_status read_counters(struct array_sim *s, struct array_counters 
     return AXM_OK;
 }
 
+/* --- pooling ----------------------------------------------------------------------------- */
+
+/* Positions of window i of one dimension that are inside. */
+static int inside(int i, int kernel, int stride, int pad, int in)
+{
+    int from = i * stride - pad, to = from + kernel;
+    from = from < 0 ? 0 : from;
+    to = to > in ? in : to;
+    return to - from;
+}
+
+static bool is_code(int v)
+{
+    return v >= -256 && v <= 255;
+}
+
+static enum axm_status check_pool(const struct array_config *c, const struct array_gemm *g)
+{
+    const struct array_pool *p = g->pool;
+    if (!c->pool_width)
+        return fail(AXM_USAGE, "array: there is no pooling unit in it");
+    if (p->kernel_h < 1 || p->kernel_w < 1 || p->kernel_h > ARRAY_POOL_KERNEL_MAX ||
+        p->kernel_w > ARRAY_POOL_KERNEL_MAX)
+        return fail(AXM_USAGE, "array: pooling windows have 1..%d rows and columns, got %dx%d",
+                    ARRAY_POOL_KERNEL_MAX, p->kernel_h, p->kernel_w);
+    if (p->stride_h < 1 || p->stride_w < 1 || p->stride_h > ARRAY_POOL_KERNEL_MAX ||
+        p->stride_w > ARRAY_POOL_KERNEL_MAX || p->kernel_h > ARRAY_POOL_OVERLAP * p->stride_h)
+        return fail(AXM_USAGE, "array: pooling strides are 1..%d, and at least a %dth of a window's rows; "
+                    "got %dx%d for %dx%d", ARRAY_POOL_KERNEL_MAX, ARRAY_POOL_OVERLAP, p->stride_h,
+                    p->stride_w, p->kernel_h, p->kernel_w);
+    if (p->pad_top < 0 || p->pad_left < 0 || p->pad_top >= p->kernel_h || p->pad_left >= p->kernel_w)
+        return fail(AXM_USAGE, "array: padding of a pool must be less than its window, got %d and %d",
+                    p->pad_top, p->pad_left);
+    if (p->in_h < 1 || p->in_w < 1 || p->in_h > 65535 || p->in_w > 65535 || p->out_h < 1 ||
+        p->out_h > 65535 || g->m % ((size_t)p->in_h * p->in_w))
+        return fail(AXM_USAGE, "array: %zu rows are no images of %dx%d", g->m, p->in_h, p->in_w);
+    if (p->out_w < 1 || p->out_w > c->pool_width)
+        return fail(AXM_USAGE, "array: its pooling unit has 1..%d windows in a row, got %d", c->pool_width,
+                    p->out_w);
+    if (g->raw || !is_code(g->zero) || !is_code(g->lo) || !is_code(g->hi))
+        return fail(AXM_USAGE, "array: pooling takes codes of -256..255");
+    return AXM_OK;
+}
+
+/* The table of averages: the last of its entries serves windows of more positions, if all have as many. */
+static enum axm_status pool_table(const struct array_pool *p, int32_t mult[ARRAY_POOL_TAPS],
+                                  int32_t shift[ARRAY_POOL_TAPS])
+{
+    int last = 0;
+    for (int i = 0; i < ARRAY_POOL_TAPS; i++) {
+        mult[i] = 0;
+        shift[i] = 1;
+    }
+    for (int y = 0; y < p->out_h; y++)
+        for (int x = 0; x < p->out_w; x++) {
+            int rows = inside(y, p->kernel_h, p->stride_h, p->pad_top, p->in_h);
+            int columns = inside(x, p->kernel_w, p->stride_w, p->pad_left, p->in_w);
+            if (rows < 1 || columns < 1)
+                return fail(AXM_USAGE, "array: pooling window %d,%d lies outside of %dx%d", y, x, p->in_h,
+                            p->in_w);
+            int n = rows * columns, entry = n < ARRAY_POOL_TAPS ? n : ARRAY_POOL_TAPS;
+            if (!p->average)
+                continue;
+            if (entry == ARRAY_POOL_TAPS) {
+                bool cut = rows != p->kernel_h || columns != p->kernel_w;
+                if ((last && last != n) || (cut && n > ARRAY_POOL_TAPS))
+                    return fail(AXM_USAGE, "array: averages of windows that padding cuts are over at most %d "
+                                "positions, got %d", ARRAY_POOL_TAPS, p->kernel_h * p->kernel_w);
+                last = n;
+            }
+            mult[entry - 1] = p->mult[(n < p->entries ? n : p->entries) - 1];
+            shift[entry - 1] = p->shift[(n < p->entries ? n : p->entries) - 1];
+        }
+    return AXM_OK;
+}
+
+static enum axm_status set_up_pool(const struct array_config *c, const struct array_gemm *g,
+                                   int32_t table[2][ARRAY_POOL_TAPS], struct array_run *r)
+{
+    const struct array_pool *p = g->pool;
+    enum axm_status st;
+    if (!p)
+        return AXM_OK;
+    if ((st = check_pool(c, g)) || (st = pool_table(p, table[0], table[1])))
+        return st;
+    const struct { int low, high; } pair[] = { { p->kernel_h, p->kernel_w }, { p->stride_h, p->stride_w },
+        { p->pad_top, p->pad_left }, { p->in_h, p->in_w }, { p->out_h, p->out_w } };
+    for (int i = 0; i < 5; i++)
+        r->pool_register[i] = (uint32_t)pair[i].high << 16 | (uint32_t)pair[i].low;
+    r->pool_register[5] = (uint32_t)p->zero;
+    r->pool_register[6] = (uint32_t)p->lo;
+    r->pool_register[7] = (uint32_t)p->hi;
+    r->pool_kind = p->average ? 2 : 1;
+    r->pool_mult = table[0];
+    r->pool_shift = table[1];
+    r->pool_taps = ARRAY_POOL_TAPS;
+    r->images = g->m / ((size_t)p->in_h * p->in_w);
+    r->pool_out = (uint64_t)p->out_h * p->out_w;
+    return AXM_OK;
+}
+
+/* Cycles in which the unit may hold up the array: a beat belongs to several windows, and padding. */
+static uint64_t pool_cycles(const struct array_config *c, const struct array_gemm *g)
+{
+    const struct array_pool *p = g->pool;
+    if (!p)
+        return 0;
+    uint64_t windows = (uint64_t)(p->kernel_h / p->stride_h + 1) * (p->kernel_w / p->stride_w + 1);
+    uint64_t positions = (uint64_t)(p->in_h + p->kernel_h) * (p->in_w + p->kernel_w);
+    return g->m / ((size_t)p->in_h * p->in_w) * positions * windows * (c->cols / c->lanes) *
+           (g->n / c->cols + 1);
+}
+
 enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g, struct array_counters
                                *counters)
 {
@@ -223,6 +336,9 @@ enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g, 
         .hi = g->hi, .mode = (uint32_t)g->raw << 9 | (uint32_t)g->weight_is_a << 8 | g->mode, .seed = g->seed,
         .job = job, .jobs = jobs,
     };
+    int32_t table[2][ARRAY_POOL_TAPS];
+    if ((st = set_up_pool(c, g, table, &r)))
+        goto out;
     uint64_t slow = 1;
     for (int i = 0; i < 3; i++) {
         assert(g->stall_percent[i] < 100);
@@ -234,8 +350,9 @@ enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g, 
         : (g->m / c->rows + 1) * (g->k + 2 * c->rows + c->cols) * (g->n / c->cols + 1);
     r.cycle_limit = 4 * slow * (beats + (g->m + c->rows) * (g->n + c->cols) / c->lanes + jobs * (8 *
                                                                                                  c->cols +
-                                                                                                     100));
-    uint32_t clear = 0x1ff;
+                                                                                                     200) +
+                             pool_cycles(c, g));
+    uint32_t clear = 0x3ff;
     if (!array_sim_write(s, REG_ERROR, clear) || !array_sim_write(s, REG_CTRL, CTRL_CLEAR)) {
         st = fail(AXM_MISMATCH, "array: a register cannot be written");
         goto out;

@@ -24,6 +24,18 @@ void array_sim_close(struct array_sim *s);   /* NULL is fine */
 /* The table of an ARRAY_TABLE array; widths and signedness as configured (asserted). */
 void array_sim_table(struct array_sim *s, const struct axm_lut *lut);
 
+/* Pooling of the results by an array with pool_width: m are the positions of images, row by row, one image
+ * after the other.  As qgraph.h defines it: padding never wins a maximum and does not count in an average. */
+struct array_pool {
+    bool average;
+    int kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
+    int in_h, in_w, out_h, out_w;
+    int zero, lo, hi;           /* of averages; what comes in has that of the product */
+    /* Averages: entry n - 1 is for n positions inside, the last one for all above, too. */
+    const int32_t *mult, *shift;
+    int entries;
+};
+
 /* y[n][m] = requantized or raw sum over k of f(x[k][m], w[n][k]) + bias[n] - wzero[n] * sum x. */
 struct array_gemm {
     size_t m, n, k;
@@ -40,6 +52,7 @@ struct array_gemm {
     size_t y_stride;
     unsigned stall_percent[3];  /* cycles in which weights, activations are withheld, results not taken */
     uint64_t seed;              /* of these */
+    const struct array_pool *pool;   /* NULL: none; else y is [n][images * out_h * out_w] */
 };
 
 /* What the hardware's own counters and flags said. */
@@ -49,8 +62,9 @@ struct array_counters {
     uint32_t errors;            /* error register */
 };
 
-/* AXM_MISMATCH if the array raised an error flag other than the two of overflow, broke framing, or did not
- * end within a generous number of cycles; counters are added up. */
+/* AXM_USAGE if the array cannot pool so, with the limit.  AXM_MISMATCH if the array raised an error flag
+ * other than the two of overflow, broke framing, or did not end within a generous number of cycles; counters
+ * are added up. */
 enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g,
                                struct array_counters *counters) AXM_MUST_CHECK;
 

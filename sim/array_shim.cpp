@@ -1,5 +1,6 @@
 // Drives the Verilated array (class Vaxm_top) through its AXI ports.  sim/array.c puts the array's
-// dimensions before this text: ROWS, COLS, LANES, X_BYTES, W_BYTES, OUTPUT_STATIONARY, TABLE.
+// dimensions before this text: ROWS, COLS, LANES, X_BYTES, W_BYTES, OUTPUT_STATIONARY,
+// POOL_WIDTH, TABLE.
 #include <cstring>
 
 namespace {
@@ -52,7 +53,7 @@ struct shim {
 struct registers {
     shim &s;
     struct access { unsigned offset; uint32_t value; bool read; };
-    access queue[16 + 4 * COLS];
+    access queue[48 + 4 * COLS];
     int first = 0, last = 0;
     bool waiting = false;      // for the answer
     bool refused = false;
@@ -110,6 +111,7 @@ bool access(shim &s, registers &r)
 }
 
 enum { CTRL = 0x20, STATUS = 0x24, MODE = 0x2c, DIM_A = 0x30, DIM_B = 0x34, ZERO = 0x38, LO = 0x3c, HI = 0x40,
+       POOL = 0x84, POOL_KERNEL = 0x88, POOL_COUNT = 0x9c, POOL_ZERO = 0xa0, POOL_TAPS = 0x100,
        COLUMNS = 0x400, BEATS = COLS / LANES };
 
 // Where a stream stands: which job, and how many beats of it are through.
@@ -145,8 +147,19 @@ struct product {
     {
         return OUTPUT_STATIONARY ? row_tiles(j) * r.k : k_tiles * j.m_count;
     }
+    bool pooled() const { return r.pool_kind != 0; }
+    // Pooled results do not say which job they are from: all jobs on the same columns count as one.
+    bool first_of_columns(uint64_t job) const { return job == 0 || r.job[job - 1].n_0 != r.job[job].n_0; }
+    uint64_t last_of_columns(uint64_t job) const
+    {
+        while (job + 1 < r.jobs && !first_of_columns(job + 1))
+            job++;
+        return job;
+    }
     uint64_t y_beats(const array_job &j) const
     {
+        if (pooled())
+            return r.images * r.pool_out * BEATS;
         return (OUTPUT_STATIONARY ? row_tiles(j) * ROWS : j.m_count) * BEATS;
     }
 
@@ -183,12 +196,30 @@ struct product {
     {
         const array_job &j = r.job[p.job];
         uint64_t row = p.beat / BEATS, n = j.n_0 + p.beat % BEATS * LANES;
-        if (row >= j.m_count)
+        if (!pooled() && row >= j.m_count)
             return;
         int32_t word[LANES];
         memcpy(word, &top.m_axis_y_tdata, sizeof word);
         for (unsigned i = 0; i < LANES && n + i < r.n; i++)
-            r.y[(n + i) * r.y_stride + j.m_0 + row] = word[i];
+            r.y[(n + i) * r.y_stride + (pooled() ? 0 : j.m_0) + row] = word[i];
+    }
+
+    void set_up_pool(registers &regs, uint64_t job) const
+    {
+        if (!POOL_WIDTH || (!pooled() && job != 0))
+            return;
+        regs.write(POOL, r.pool_kind | (uint32_t)first_of_columns(job) << 8);
+        if (!pooled())
+            return;
+        regs.write(POOL_COUNT, r.job[job].m_count);
+        if (job != 0)
+            return;
+        for (unsigned i = 0; i < 8; i++)
+            regs.write(i < 5 ? POOL_KERNEL + 4 * i : POOL_ZERO + 4 * (i - 5), r.pool_register[i]);
+        for (unsigned i = 0; i < r.pool_taps; i++) {
+            regs.write(POOL_TAPS + 8 * i, r.pool_mult[i]);
+            regs.write(POOL_TAPS + 8 * i + 4, r.pool_shift[i]);
+        }
     }
 
     void set_up(registers &regs, uint64_t job) const
@@ -203,7 +234,8 @@ struct product {
             regs.write(LO, r.lo);
             regs.write(HI, r.hi);
         }
-        if (job == 0 || r.job[job - 1].n_0 != j.n_0)
+        set_up_pool(regs, job);
+        if (first_of_columns(job))
             for (unsigned c = 0; c < COLS && j.n_0 + c < r.n; c++) {
                 uint64_t n = j.n_0 + c;
                 regs.write(COLUMNS + 16 * c, r.bias[n]);
@@ -225,7 +257,8 @@ const char *run(shim &s, array_run &r)
     uint64_t set_up = 0, limit = s.cycles + r.cycle_limit;
     bool w_held = false, x_held = false, pending = false, w_fresh = true, x_fresh = true;
     s.random = r.seed * 2 + 1;
-    while (y.job < r.jobs) {
+    uint64_t image_beats = r.pool_out * BEATS;
+    while (y.job < r.jobs || (p.pooled() && (w.job < r.jobs || x.job < r.jobs))) {
         // A job is set up as soon as the one before has been taken.
         if (regs.idle()) {
             if (pending && (regs.value & 2)) {
@@ -255,11 +288,15 @@ const char *run(shim &s, array_run &r)
             return "a register access was refused";
         bool w_moves = w_valid && top.s_axis_w_tready, x_moves = x_valid && top.s_axis_x_tready;
         if (y_ready && top.m_axis_y_tvalid) {
+            if (y.job >= r.jobs)
+                return "a result that nobody asked for";
             p.y_beat(top, y);
             uint64_t job = y.job, beats = p.y_beats(r.job[job]);
-            y.advance(beats, beats);
-            if ((y.job != job) != (top.m_axis_y_tlast != 0))
-                return "tlast does not mark the end of a job's results";
+            y.advance(p.pooled() ? image_beats : beats, beats);
+            if ((p.pooled() ? y.in_tile == 0 : y.job != job) != (top.m_axis_y_tlast != 0))
+                return "tlast does not mark the end of a job's or an image's results";
+            if (p.pooled() && y.job != job)
+                y.job = p.last_of_columns(job) + 1;
         }
         if (w_moves) {
             w.advance(p.w_tile(), p.w_beats(r.job[w.job]));
@@ -275,11 +312,24 @@ const char *run(shim &s, array_run &r)
         if (s.cycles > limit)
             return "no end within the cycles that would be plenty";
     }
-    while (!regs.idle()) {
+    // What the last job drops may still be on its way.
+    bool busy = p.pooled();
+    top.s_axis_w_tvalid = top.s_axis_x_tvalid = 0;
+    while (!regs.idle() || busy) {
+        if (regs.idle()) {
+            regs.clear();
+            regs.read(STATUS);
+        }
         regs.present();
         s.settle();
         regs.sample();
+        if (p.pooled() && top.m_axis_y_tvalid)
+            return "a result that nobody asked for";
         s.edge();
+        if (regs.idle() && !(regs.value & 3))
+            busy = false;
+        if (s.cycles > limit)
+            return "no end within the cycles that would be plenty";
     }
     if (w.job != r.jobs || x.job != r.jobs)
         return "results ended before the operands";

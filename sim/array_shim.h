@@ -20,6 +20,10 @@ struct array_run {
     uint64_t seed, cycle_limit;
     const struct array_job *job;
     uint64_t jobs;
+    /* Pooling; pool_kind 0: none.  Registers as they are written; results of an image. */
+    uint32_t pool_kind, pool_register[8];   /* POOL_KERNEL..POOL_OUT, POOL_ZERO..POOL_HI */
+    const int32_t *pool_mult, *pool_shift;  /* [pool_taps], the table's entries */
+    uint64_t pool_taps, images, pool_out;
     uint64_t cycles;                /* result */
     const char *failure;            /* result, NULL if all went well */
 };

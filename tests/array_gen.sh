@@ -14,12 +14,14 @@ arrays='
 exact8s ws 2 2
 scdm8s_x5_y2 os 3 2
 drum8u_k4 ws 4 3 --lanes 1
-scdmr8s ws 2 2
+scdmr8s ws 2 2 --pool-width 5
 trunc8x4u_l2_m0 ws 2 2
 '
 [ -z "${AXM_FULL:-}" ] || arrays="$arrays
-exact8u os 1 1 --weight a
+exact8u os 1 1 --weight a --pool-width 1
 cdmr8u os 2 5 --weight b
+exact4u os 3 4 --lanes 2 --pool-width 6
+exact8u ws 2 6 --lanes 3 --acc-depth 64 --pool-width 9
 trunc8x4u_l2_m0 os 2 3 --weight a
 mitchell8s_t5 ws 1 1
 scdm8s_x8_y4 ws 8 8 --lanes 4 --acc-bits 20 --acc-depth 16
@@ -121,6 +123,7 @@ refused lanes_bad 'lanes must divide the 4 columns, got 3' array --mult exact8s 
 refused acc_bits_bad 'accumulators around exact8s have 17..32 bits, got 16' array --mult exact8s --acc-bits 16 -o "$work/no"
 refused weight_bad 'two widths' array --mult exact8x4s --weight runtime -o "$work/no"
 refused mult_bad 'k must be 2..8, got 9' array --mult drum8u_k9 -o "$work/no"
+refused pool_width_bad 'pool-width must be an integer 0..4096, got "5000"' array --mult exact8s --pool-width 5000 -o "$work/no"
 refused depth_of_os_bad 'acc-depth is for --dataflow ws' array --mult exact8s --dataflow os --acc-depth 8 -o "$work/no"
 refused circuit_option_bad 'pipeline is not for arrays' array --mult exact8s --pipeline 2 -o "$work/no"
 refused array_option_bad 'rows is for "gen array"' exact8s --rows 2 -o "$work/no"

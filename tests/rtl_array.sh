@@ -24,12 +24,13 @@ V
 
 sets='
 Rows=8,Cols=8
-Rows=1,Cols=1,Lanes=1,AccDepth=2
+Rows=1,Cols=1,Lanes=1,AccDepth=2,PoolWidth=1
 Rows=2,Cols=192,Lanes=8,Order=2,RunTimeMode=1
 Rows=5,Cols=3,Lanes=1,RowSum=1,Signed=0,AccDepth=3
 Rows=4,Cols=4,Lanes=2,AccW=17,AccDepth=1024
-Rows=4,Cols=4,Lanes=4,XW=8,WW=4,RowSum=1,Signed=0
+Rows=4,Cols=4,Lanes=4,XW=8,WW=4,RowSum=1,Signed=0,PoolWidth=64
 Rows=2,Cols=2,Lanes=2,XW=12,WW=12,Order=1
+Rows=3,Cols=6,Lanes=3,PoolWidth=5
 '
 n=0
 for set in $sets; do

@@ -18,6 +18,7 @@ module array_driver #(
   parameter Order = 0,
   parameter RunTimeMode = 0,
   parameter RowSum = 0,
+  parameter PoolWidth = 0,
   parameter ModeBits0 = 0,      // of the multiplier's run-time parameters, and their highest values
   parameter ModeTop0 = 0,
   parameter ModeBits1 = 0,
@@ -64,11 +65,12 @@ module array_driver #(
   localparam MaxFrame = Dataflow == 0 ? (MaxM > Rows ? MaxM : Rows) : 16;
   localparam MaxTiles = 3;
   localparam MaxBeats = MaxTiles * MaxFrame;
-  localparam MaxY = (Dataflow == 0 ? MaxM : MaxTiles * Rows) * Beats;
+  localparam MaxRows = Dataflow == 0 ? MaxM : MaxTiles * Rows;
+  localparam MaxY = MaxRows * Beats;
 
   localparam [11:0] CTRL = 12'h020, STATUS = 12'h024, ERROR = 12'h028, MODE = 12'h02c, DIM_A = 12'h030,
                     DIM_B = 12'h034, ZERO = 12'h038, LO = 12'h03c, HI = 12'h040, TIMEOUT = 12'h044,
-                    CYCLES = 12'h050;
+                    CYCLES = 12'h050, POOL = 12'h084, POOL_TAPS = 12'h100;
   localparam [8:0] BANK_OVER = 9'h020, CELL_OVER = 9'h040;
 
   // --- the oracle ---------------------------------------------------------------------
@@ -82,10 +84,15 @@ module array_driver #(
   // --- jobs -----------------------------------------------------------------------------
   reg [Rows*XByte:0] x_mem [0:Jobs*MaxBeats];    // {tlast, data}, all jobs one after the other
   reg [Cols*WByte:0] w_mem [0:Jobs*MaxBeats];
-  reg [Lanes*32:0]   y_mem [0:Jobs*MaxY];
+  reg [Lanes*32+1:0] y_mem [0:Jobs*MaxY];        // {the job's last, tlast, data}
   integer x_end [0:Jobs], w_end [0:Jobs], y_end [0:Jobs];    // of job j - 1
   reg [31:0] dim_a [0:Jobs-1], dim_b [0:Jobs-1], zero [0:Jobs-1], lo [0:Jobs-1], hi [0:Jobs-1];
   reg [9:0]  mode [0:Jobs-1];
+  // Pooling: the registers POOL to POOL_HI as they are written, ten a job, and the table.
+  localparam P = 10, Taps = 9;
+  reg [31:0] pool [0:Jobs*P-1], pool_mult [0:Jobs*Taps-1];
+  reg [5:0]  pool_shift [0:Jobs*Taps-1];
+  reg [31:0] codes [0:MaxRows*Cols-1];           // of the job being made
   reg [3:0]  framing [0:Jobs-1];                 // the error flags that its framing raises,
   reg [8:0]  over [0:Jobs-1];                    // and those of its sums
   reg [31:0] bias [0:Jobs*Cols-1], mult [0:Jobs*Cols-1];
@@ -240,6 +247,104 @@ module array_driver #(
     end
   endtask
 
+  // --- pooling: what to do, and what comes out of the codes -------------------------------------
+  integer p_kh, p_kw, p_sh, p_sw, p_top, p_left, p_h, p_w, p_oh, p_ow, p_images, p_i, p_padded, p_fits;
+  task make_window(input integer n_positions, input integer average);
+    begin
+      p_fits = 0;
+      while (p_fits == 0) begin
+        p_w = 1 + below($random(seed), n_positions < 9 ? n_positions : 9);
+        p_h = 1 + below($random(seed), n_positions / p_w < 9 ? n_positions / p_w : 9);
+        p_images = n_positions / (p_w * p_h);
+        p_kh = 1 + below($random(seed), 5);
+        p_kw = 1 + below($random(seed), 5);
+        p_sh = 1 + below($random(seed), 5);
+        p_sw = 1 + below($random(seed), 5);
+        p_padded = below($random(seed), 2) && (average == 0 || p_kh * p_kw <= Taps);
+        p_top = p_padded ? below($random(seed), p_kh) : 0;
+        p_left = p_padded ? below($random(seed), p_kw) : 0;
+        p_oh = (p_h + p_top + (p_padded ? below($random(seed), p_kh) : 0) - p_kh) / p_sh + 1;
+        p_ow = (p_w + p_left + (p_padded ? below($random(seed), p_kw) : 0) - p_kw) / p_sw + 1;
+        p_fits = p_h + p_top >= p_kh && p_w + p_left >= p_kw && p_kh <= 4 * p_sh && p_ow <= PoolWidth &&
+          p_oh * p_ow * p_images <= n_positions;
+      end
+    end
+  endtask
+
+  reg signed [63:0] p_sum;
+  integer           p_y, p_x, p_dy, p_dx, p_n, p_at;
+  task pool_window(input integer j, input integer image, input integer oy, input integer ox, input integer c);
+    begin
+      p_sum = pool[j*P][1] ? 64'sd0 : -64'sd1000;
+      p_n = 0;
+      for (p_dy = 0; p_dy < p_kh; p_dy = p_dy + 1)
+        for (p_dx = 0; p_dx < p_kw; p_dx = p_dx + 1) begin
+          p_y = oy * p_sh - p_top + p_dy;
+          p_x = ox * p_sw - p_left + p_dx;
+          if (p_y >= 0 && p_y < p_h && p_x >= 0 && p_x < p_w) begin
+            p_at = ((image * p_h + p_y) * p_w + p_x) * Cols + c;
+            p_n = p_n + 1;
+            if (pool[j*P][1]) p_sum = p_sum + $signed(codes[p_at]) - $signed(zero[j]);
+            else if ($signed(codes[p_at]) > p_sum) p_sum = $signed(codes[p_at]);
+          end
+        end
+      if (p_n > Taps) p_n = Taps;
+      if (pool[j*P][1]) begin
+        p_sum = p_sum * $signed({32'd0, pool_mult[j*Taps + p_n-1]});
+        p_sum = (p_sum + (64'sd1 << (pool_shift[j*Taps + p_n-1] - 1))) >>> pool_shift[j*Taps + p_n-1];
+        p_sum = p_sum + $signed(pool[j*P + 7]);
+        if (p_sum < $signed(pool[j*P + 8])) p_sum = $signed(pool[j*P + 8]);
+        if (p_sum > $signed(pool[j*P + 9])) p_sum = $signed(pool[j*P + 9]);
+      end
+    end
+  endtask
+
+  integer p_image, p_oy, p_ox, p_c, p_beat;
+  task pool_job(input integer j);
+    begin
+      p_beat = y_end[j];
+      for (p_image = 0; p_image < p_images; p_image = p_image + 1)
+        for (p_oy = 0; p_oy < p_oh; p_oy = p_oy + 1)
+          for (p_ox = 0; p_ox < p_ow; p_ox = p_ox + 1)
+            for (p_c = 0; p_c < Cols; p_c = p_c + 1) begin
+              pool_window(j, p_image, p_oy, p_ox, p_c);
+              y_mem[p_beat][p_c % Lanes * 32 +: 32] = p_sum[31:0];
+              if (p_c % Lanes == Lanes - 1) begin
+                y_mem[p_beat][Lanes*32] = p_oy == p_oh - 1 && p_ox == p_ow - 1 && p_c == Cols - 1;
+                y_mem[p_beat][Lanes*32 + 1] = y_mem[p_beat][Lanes*32] && p_image == p_images - 1;
+                p_beat = p_beat + 1;
+              end
+            end
+      y_end[j+1] = p_beat;
+    end
+  endtask
+
+  task make_pool(input integer j, input integer n_positions);
+    begin
+      pool[j*P] = 32'd0;
+      if (PoolWidth != 0 && !mode[j][9] && below($random(seed), 4) != 0) begin
+        pool[j*P] = 32'h100 + (below($random(seed), 2) != 0 ? 32'd1 : 32'd2);
+        make_window(n_positions, pool[j*P][1]);
+        pool[j*P + 1] = p_kw << 16 | p_kh;
+        pool[j*P + 2] = p_sw << 16 | p_sh;
+        pool[j*P + 3] = p_left << 16 | p_top;
+        pool[j*P + 4] = p_w << 16 | p_h;
+        pool[j*P + 5] = p_ow << 16 | p_oh;
+        pool[j*P + 6] = p_images * p_h * p_w;
+        if (pool[j*P + 6] == n_positions && below($random(seed), 2) != 0) pool[j*P + 6] = 32'd0;
+        pool[j*P + 7] = below($random(seed), 301) - 150;
+        pool[j*P + 8] = -below($random(seed), 300);
+        pool[j*P + 9] = below($random(seed), 300);
+        if ($signed(lo[j]) < -256) lo[j] = -256;
+        if (hi[j] > 255) hi[j] = 255;
+        for (p_i = 0; p_i < Taps; p_i = p_i + 1) begin
+          pool_mult[j*Taps + p_i] = {1'b0, {$random(seed)} >> 1};
+          pool_shift[j*Taps + p_i] = 28 + below($random(seed), 8);
+        end
+      end
+    end
+  endtask
+
   integer c_job, r_job, n_rows, frame_x, frame_w, n_tiles, fault;
   task make_job(input integer j, input integer may_err);
     begin
@@ -275,6 +380,7 @@ module array_driver #(
         shift[j*Cols + c_job] = 28 + below($random(seed), XW + WW - 2);
         wzero[j*Cols + c_job] = $random(seed);
       end
+      make_pool(j, n_rows);
       framing[j] = 4'd0;
       over[j] = 9'd0;
       quiet = j % 3 == 0;
@@ -292,15 +398,18 @@ module array_driver #(
         for (c_job = 0; c_job < Cols; c_job = c_job + 1) begin
           make_result(j, r_job, c_job);
           y_mem[y_end[j] + r_job*Beats + c_job/Lanes][c_job % Lanes * 32 +: 32] = result;
-          y_mem[y_end[j] + r_job*Beats + c_job/Lanes][Lanes*32] =
-            r_job == n_rows - 1 && c_job/Lanes == Beats - 1;
+          y_mem[y_end[j] + r_job*Beats + c_job/Lanes][Lanes*32 +: 2] =
+            r_job == n_rows - 1 && c_job/Lanes == Beats - 1 ? 2'd3 : 2'd0;
+          codes[r_job*Cols + c_job] = result;
         end
+      if (pool[j*P] != 32'd0) pool_job(j);
     end
   endtask
 
   // --- streams: changed at the falling edge, looked at at the rising one ---------------------
   integer x_at, w_at, y_at, x_stop, w_stop, x_stall, w_stall, y_stall, jobs_seen;
   reg     x_moved, w_moved, flush, aborting, running;
+  reg     dry;           // no job ends: of a pooled one all results may come, but not what it drops
   integer flush_job;
 
   initial begin
@@ -340,7 +449,7 @@ module array_driver #(
       failures = failures + 1;
       if (failures <= 10) case (what)
         0: $display("%0t: result beat %0d is %h, not %h", $time, y_at, {m_axis_y_tlast, m_axis_y_tdata},
-                    y_mem[y_at]);
+                    y_mem[y_at][Lanes*32:0]);
         1: $display("%0t: a result that nobody asked for", $time);
         2: $display("%0t: a result was withdrawn or changed before it was taken", $time);
         3: $display("%0t: a register response was withdrawn or changed before it was taken", $time);
@@ -358,9 +467,9 @@ module array_driver #(
   always @(posedge clk_i) if (rst_ni) begin
     if (m_axis_y_tvalid && m_axis_y_tready) begin
       if (y_at >= y_end[total]) wrong(1);
-      else if ({m_axis_y_tlast, m_axis_y_tdata} !== y_mem[y_at]) wrong(0);
+      else if ({m_axis_y_tlast, m_axis_y_tdata} !== y_mem[y_at][Lanes*32:0]) wrong(0);
+      if (y_mem[y_at][Lanes*32 + 1] && !dry) jobs_seen = jobs_seen + 1;
       y_at = y_at + 1;
-      if (m_axis_y_tlast === 1'b1) jobs_seen = jobs_seen + 1;
     end
     if (y_waits && !aborting && (!m_axis_y_tvalid || {m_axis_y_tlast, m_axis_y_tdata} !== y_held)) wrong(2);
     y_waits = m_axis_y_tvalid && !m_axis_y_tready;
@@ -465,14 +574,14 @@ module array_driver #(
   task expect_errors(input [8:0] flags);
     begin
       must_read(ERROR, {23'd0, flags}, 32'hffffffff);
-      write(ERROR, 32'h1ff);
+      write(ERROR, 32'h3ff);
       must_read(ERROR, 32'd0, 32'hffffffff);
     end
   endtask
   task expect_errors_but_overflow(input [8:0] flags);    // after jobs that were cut short
     begin
       must_read(ERROR, {23'd0, flags}, ~{23'd0, BANK_OVER | CELL_OVER});
-      write(ERROR, 32'h1ff);
+      write(ERROR, 32'h3ff);
       must_read(ERROR, 32'd0, ~{23'd0, BANK_OVER | CELL_OVER});
     end
   endtask
@@ -514,6 +623,16 @@ module array_driver #(
   integer c_set;
   task set_up(input integer j);
     begin
+      if (PoolWidth != 0) begin
+        write(POOL, pool[j*P]);
+        if (pool[j*P] != 32'd0) begin
+          for (c_set = 1; c_set < P; c_set = c_set + 1) write(POOL + 4 * c_set, pool[j*P + c_set]);
+          for (c_set = 0; c_set < Taps; c_set = c_set + 1) begin
+            write(POOL_TAPS + 8 * c_set, pool_mult[j*Taps + c_set]);
+            write(POOL_TAPS + 8 * c_set + 4, {26'd0, pool_shift[j*Taps + c_set]});
+          end
+        end
+      end
       write(MODE, {22'd0, mode[j]});
       write(DIM_A, dim_a[j]);
       write(DIM_B, dim_b[j]);
@@ -616,7 +735,7 @@ module array_driver #(
     y_seed = seed + 3;
     b_seed = seed + 4;
     {x_at, w_at, y_at, b_owed, r_owed} = 0;
-    {y_waits, b_waits, r_waits, x_moved, w_moved, flush, aborting} = 0;
+    {y_waits, b_waits, r_waits, x_moved, w_moved, flush, aborting, dry} = 0;
     x_stop = x_end[jobs];
     w_stop = w_end[jobs];
     set_stalls;
@@ -653,7 +772,7 @@ module array_driver #(
     no_stalls;
     x_stop = x_end[jobs+1] - 1;
     w_stop = w_end[jobs+1];
-    aborting = 1'b1;
+    {aborting, dry} = 2'b11;
     start(jobs);
     repeat (100) @(negedge clk_i);
     write(TIMEOUT, 32'd20);
@@ -661,7 +780,7 @@ module array_driver #(
     write(TIMEOUT, 32'd0);
     expect_errors_but_overflow(9'h100);
     flush_to(jobs + 1);
-    aborting = 1'b0;
+    {aborting, dry} = 2'b00;
     x_stop = x_end[jobs+2];
     w_stop = w_end[jobs+2];
     set_stalls;
@@ -678,6 +797,8 @@ module array_driver #(
     repeat (1 + below($random(seed), 60)) @(negedge clk_i);
     write(CTRL, 32'd2);
     must_read(STATUS, 32'd0, 32'd3);
+    // All results of a pooled job may have come, but not what it drops.
+    if (pool[(jobs + 2)*P] != 32'd0 && data[31:16] == jobs_seen - 1) jobs_seen = jobs_seen - 1;
     flush_to(jobs + 3);
     aborting = 1'b0;
     if (m_axis_y_tvalid !== 1'b0) wrong(7);

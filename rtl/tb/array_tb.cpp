@@ -20,7 +20,7 @@ namespace {
 
 enum { X_BYTES = (X_BITS + 7) / 8, W_BYTES = (W_BITS + 7) / 8, BEATS = COLS / LANES, TILES_MAX = 3 };
 enum { CTRL = 0x20, STATUS = 0x24, ERRORS = 0x28, MODE = 0x2c, DIM_A = 0x30, DIM_B = 0x34, ZERO = 0x38,
-       LO = 0x3c, HI = 0x40, COLUMN = 0x400 };
+       LO = 0x3c, HI = 0x40, POOL = 0x84, POOL_TAPS = 0x100, COLUMN = 0x400, TAPS = 9 };
 enum { X_EARLY = 1, X_LATE = 2, W_EARLY = 4, W_LATE = 8, BANK_OVER = 32, CELL_OVER = 64 };
 
 VerilatedContext context;
@@ -56,8 +56,21 @@ struct beat {
     operands value;
     bool last;
 };
+struct window {
+    int kernel, stride, pad, in, out;    // of one dimension
+
+    int position(int i, int k) const { return i * stride - pad + k; }
+    bool inside(int i, int k) const { return position(i, k) >= 0 && position(i, k) < in; }
+};
+struct pooling {
+    uint32_t kind;                       // register POOL.KIND
+    window h, w;
+    int images, count;
+    int32_t zero, lo, hi, mult[TAPS], shift[TAPS];
+};
 struct job {
     uint32_t dim_a, dim_b, mode;
+    pooling pool;
     int32_t zero, lo, hi;
     int32_t bias[COLS], mult[COLS], shift[COLS], wzero[COLS];
     uint32_t errors;
@@ -139,6 +152,12 @@ struct accumulator {
     }
 };
 
+int32_t requantize(int64_t sum, int32_t mult, int32_t shift, int32_t zero, int32_t lo, int32_t hi)
+{
+    int64_t q = ((sum * mult + ((int64_t)1 << (shift - 1))) >> shift) + zero;
+    return (int32_t)(q < lo ? lo : q > hi ? hi : q);
+}
+
 int32_t finish(const job &j, int c, int64_t acc, uint64_t row_sum)
 {
     uint32_t kept = (uint32_t)acc << (32 - ACC_BITS), sum = (uint32_t)row_sum << (32 - ACC_BITS);
@@ -148,8 +167,82 @@ int32_t finish(const job &j, int c, int64_t acc, uint64_t row_sum)
     int32_t t32 = (int32_t)(uint32_t)(t + j.bias[c]);
     if (j.mode >> 9 & 1)
         return t32;
-    int64_t q = (((int64_t)t32 * j.mult[c] + ((int64_t)1 << (j.shift[c] - 1))) >> j.shift[c]) + j.zero;
-    return (int32_t)(q < j.lo ? j.lo : q > j.hi ? j.hi : q);
+    return requantize(t32, j.mult[c], j.shift[c], j.zero, j.lo, j.hi);
+}
+
+window make_window(int in, bool padded)
+{
+    window w;
+    do {
+        w.in = in;
+        w.kernel = between(1, 6);
+        w.stride = between(1, 6);
+        w.pad = padded ? between(0, w.kernel - 1) : 0;
+        w.out = (in + w.pad + (padded ? between(0, w.kernel - 1) : 0) - w.kernel) / w.stride + 1;
+    } while (in + w.pad < w.kernel || w.kernel > 4 * w.stride);
+    return w;
+}
+
+pooling make_pool(int positions)
+{
+    pooling p;
+    p.kind = 1 + below(2);
+    do {
+        int w = between(1, positions < 12 ? positions : 12);
+        int h = between(1, positions / w < 12 ? positions / w : 12);
+        bool padded = below(2);
+        p.w = make_window(w, padded);
+        p.h = make_window(h, padded);
+        p.images = positions / (w * h);
+        p.count = p.images * w * h;
+        if (padded && p.kind == 2 && p.h.kernel * p.w.kernel > TAPS)
+            p.w.out = POOL_WIDTH + 1;    // not in the table
+    } while (p.w.out > POOL_WIDTH);
+    p.zero = between(-150, 150);
+    p.lo = between(-300, 0);
+    p.hi = between(0, 300);
+    for (int i = 0; i < TAPS; i++) {
+        p.mult[i] = (int32_t)(random32() >> 1);
+        p.shift[i] = between(28, 35);
+    }
+    return p;
+}
+
+// One window of the codes of a column, position p of image i at (i * h + y) * w + x.
+int32_t pooled(const job &j, const std::vector<int32_t> &code, int image, int oy, int ox)
+{
+    const pooling &p = j.pool;
+    int64_t sum = 0;
+    int32_t most = INT32_MIN;
+    int n = 0;
+    for (int ky = 0; ky < p.h.kernel; ky++)
+        for (int kx = 0; kx < p.w.kernel; kx++)
+            if (p.h.inside(oy, ky) && p.w.inside(ox, kx)) {
+                int32_t q = code[(image * p.h.in + p.h.position(oy, ky)) * p.w.in + p.w.position(ox, kx)];
+                sum += q - j.zero;
+                most = q > most ? q : most;
+                n++;
+            }
+    n = n < TAPS ? n : TAPS;
+    return p.kind == 1 ? most : requantize(sum, p.mult[n - 1], p.shift[n - 1], p.zero, p.lo, p.hi);
+}
+
+// Results of a job, code[column][row], or their pools.
+void send(const job &j, const std::vector<std::vector<int32_t>> &code)
+{
+    int images = j.pool.kind ? j.pool.images : 1, rows = j.pool.kind ? j.pool.h.out : (int)code[0].size(),
+        columns = j.pool.kind ? j.pool.w.out : 1;
+    for (int image = 0; image < images; image++)
+        for (int oy = 0; oy < rows; oy++)
+            for (int ox = 0; ox < columns; ox++) {
+                result out = {};
+                for (int c = 0; c < COLS; c++) {
+                    out.word[c % LANES] = j.pool.kind ? pooled(j, code[c], image, oy, ox) : code[c][oy];
+                    out.last = oy == rows - 1 && ox == columns - 1 && c == COLS - 1;
+                    if (c % LANES == LANES - 1)
+                        y_stream.push_back(out);
+                }
+            }
 }
 
 job make_job(unsigned number)
@@ -187,8 +280,13 @@ job make_job(unsigned number)
     auto x = frames(x_stream, tiles, x_frame, ROWS, X_BITS, j.errors & X_EARLY, j.errors & X_LATE);
     auto w = frames(w_stream, tiles, w_frame, COLS, W_BITS, j.errors & W_EARLY, j.errors & W_LATE);
     unsigned n_rows = OUTPUT_STATIONARY ? tiles * ROWS : j.dim_a;
+    if (POOL_WIDTH && !(j.mode >> 9 & 1) && below(4)) {
+        j.pool = make_pool((int)n_rows);
+        j.lo = j.lo < -256 ? -256 : j.lo;
+        j.hi = j.hi > 255 ? 255 : j.hi;
+    }
+    std::vector<std::vector<int32_t>> code(COLS);
     for (unsigned r = 0; r < n_rows; r++) {
-        result out = {};
         for (int c = 0; c < COLS; c++) {
             int64_t acc = 0;
             uint64_t sum = 0;
@@ -207,12 +305,10 @@ job make_job(unsigned number)
                     cells.value = cells_x.value = 0;
                 }
             }
-            out.word[c % LANES] = finish(j, c, acc, sum);
-            out.last = r == n_rows - 1 && c == COLS - 1;
-            if (c % LANES == LANES - 1)
-                y_stream.push_back(out);
+            code[c].push_back(finish(j, c, acc, sum));
         }
     }
+    send(j, code);
     return j;
 }
 
@@ -365,7 +461,7 @@ void check_errors(uint32_t expected)
         printf("error flags 0x%03x, not 0x%03x\n", seen, expected);
         failed("wrong error flags");
     }
-    write(ERRORS, 0x1ff);
+    write(ERRORS, 0x3ff);
 }
 
 void start(const job &j)
@@ -381,6 +477,21 @@ void start(const job &j)
         write(COLUMN + 16 * c + 4, (uint32_t)j.mult[c]);
         write(COLUMN + 16 * c + 8, (uint32_t)j.shift[c]);
         write(COLUMN + 16 * c + 12, (uint32_t)j.wzero[c]);
+    }
+    if (POOL_WIDTH) {
+        const pooling &p = j.pool;
+        write(POOL, p.kind | 0x100);
+        if (p.kind) {
+            const int32_t set[] = { p.w.kernel << 16 | p.h.kernel, p.w.stride << 16 | p.h.stride,
+                p.w.pad << 16 | p.h.pad, p.w.in << 16 | p.h.in, p.w.out << 16 | p.h.out, p.count, p.zero,
+                p.lo, p.hi };
+            for (unsigned i = 0; i < sizeof set / sizeof set[0]; i++)
+                write(POOL + 4 + 4 * i, (uint32_t)set[i]);
+            for (unsigned i = 0; i < TAPS; i++) {
+                write(POOL_TAPS + 8 * i, (uint32_t)p.mult[i]);
+                write(POOL_TAPS + 8 * i + 4, (uint32_t)p.shift[i]);
+            }
+        }
     }
     write(CTRL, 1);
 }
