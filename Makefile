@@ -158,6 +158,10 @@ models: all $B/lenet5i.axm  ## train and quantize the embedded network again
 docs-accuracy: all $B/lenet5i.axm  ## measure again what docs/accuracy.md says
 	B=$B scripts/docs_accuracy.sh $B/lenet5i.axm > $B/accuracy.md.tmp && mv $B/accuracy.md.tmp docs/accuracy.md
 
+docs-search: all  ## measure again what docs/search.md says (half an hour)
+	B=$B scripts/docs_search.sh models/lenet5i-int8.axm > $B/search.md.tmp && mv $B/search.md.tmp docs/search.md
+	rm -rf $B/docs-search
+
 # --- installation ----------------------------------------------------------
 
 $B/axmul.1: $B/axmul
@@ -185,6 +189,6 @@ clean:  ## delete everything that was made
 
 -include $(DEPS)
 
-.PHONY: all help setup setup-data tests check check-full fuzzers bench demo models docs-power docs-accuracy install clean
+.PHONY: all help setup setup-data tests check check-full fuzzers bench demo models docs-power docs-accuracy docs-search install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

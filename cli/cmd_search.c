@@ -1,4 +1,5 @@
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,9 +81,8 @@ struct role {
 };
 
 struct generation {
-    uint64_t asked;
     struct evaluate_stats stats;
-    double seconds;
+    double seconds, cpu_seconds;
     uint32_t hits;
     double cost;
 };
@@ -106,7 +106,7 @@ struct job {
     uint16_t *exact_label;        /* [score.im.n] of the exact multiplier */
     struct progress *bar;
     char label[80];
-    double began;
+    double began, cpu_began;
     struct generation *history;
     int n_history, cap_history;
 };
@@ -116,10 +116,10 @@ static enum axm_status out_of_memory(void)
     return fail(AXM_ENV, "search: out of memory");
 }
 
-static double seconds_now(void)
+static double seconds_now(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -465,8 +465,9 @@ static void on_generation(void *ctx, const struct search_progress *p)
         }
     }
     if (j->n_history < j->cap_history)
-        j->history[j->n_history++] = (struct generation){ p->asked, s, seconds_now() - j->began,
-            p->best->score.hits, p->best->score.cost };
+        j->history[j->n_history++] = (struct generation){ .stats = s, .hits = p->best->score.hits,
+            .cost = p->best->score.cost, .seconds = seconds_now(CLOCK_MONOTONIC) - j->began,
+            .cpu_seconds = seconds_now(CLOCK_PROCESS_CPUTIME_ID) - j->cpu_began };
     /* Nobody prints the bar between two batches. */
     snprintf(j->label, sizeof j->label, "%s %d/%d, best %.2f %%, %.0f %% known", search_names[j->o.algorithm],
              p->generation, p->generations, 100 * score_accuracy(&p->best->score),
@@ -503,15 +504,15 @@ static enum axm_status write_history(const struct job *j)
     enum axm_status st = path ? outfile_open(&f, path) : AXM_OK;
     if (st != AXM_OK || !path)
         return st;
-    fprintf(f.f, "generation,evaluations,remembered,repeated,run,layers_run,layers_shared,seconds,threads,"
-            "best_correct,images,best_cost\n");
+    fprintf(f.f, "generation,evaluations,remembered,repeated,run,layers_run,layers_shared,seconds,"
+            "cpu_seconds,threads,best_correct,images,best_cost\n");
     for (int g = 0; g < j->n_history; g++) {
         const struct generation *h = &j->history[g];
-        unsigned long long asked = h->stats.asked, remembered = h->stats.remembered, run = h->stats.run;
-        fprintf(f.f, "%d,%llu,%llu,%llu,%llu,%llu,%llu,%.3f,%d,%u,%zu,%.17g\n", g, asked, remembered,
-                asked - remembered - run, run, (unsigned long long)h->stats.layers_run,
-                (unsigned long long)h->stats.layers_shared, h->seconds, pool_threads(), h->hits,
-                searched_on(j)->im.n, h->cost);
+        const struct evaluate_stats *s = &h->stats;
+        fprintf(f.f, "%d,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, g, s->asked,
+                s->remembered, s->asked - s->remembered - s->run, s->run, s->layers_run, s->layers_shared);
+        fprintf(f.f, ",%.3f,%.3f,%d,%" PRIu32 ",%zu,%.17g\n", h->seconds, h->cpu_seconds, pool_threads(),
+                h->hits, searched_on(j)->im.n, h->cost);
     }
     return outfile_commit(&f);
 }
@@ -730,8 +731,10 @@ static enum axm_status compare(struct job *j, const struct search_result *r)
     uint8_t *genome = calloc((size_t)space.choices, (size_t)space.genes);
     struct table *t = table_new(compare_columns, COMPARE_COLUMNS);
     enum axm_status st = genome && t ? AXM_OK : out_of_memory();
-    o.population = 50;
-    o.generations = (int)((r->asked + 49) / 50);
+    /* The sequence is the same whatever the batches. */
+    uint64_t batch = r->asked <= 1 << 16 ? r->asked : 50;
+    o.population = (int)batch;
+    o.generations = (int)((r->asked + batch - 1) / batch);
     o.seed = j->o.seed;
     for (int c = 0; c < space.choices && st == AXM_OK; c++)
         memset(genome + (size_t)c * (size_t)space.genes, c, (size_t)space.genes);
@@ -780,9 +783,10 @@ static enum axm_status search(struct job *j)
     struct search_space space = network_space(j->searched);
     struct evaluator e = network_evaluator(j->searched);
     bool text = j->args.format == CLI_TEXT, compares = cli_flag(&j->args, "compare");
-    j->began = seconds_now();
+    j->began = seconds_now(CLOCK_MONOTONIC);
+    j->cpu_began = seconds_now(CLOCK_PROCESS_CPUTIME_ID);
     enum axm_status st = search_run(&space, &j->o, &e, on_generation, j, &r);
-    double took = seconds_now() - j->began;
+    double took = seconds_now(CLOCK_MONOTONIC) - j->began;
     progress_end(j->bar);
     j->bar = NULL;
     network_set_progress(j->searched, NULL);

@@ -82,12 +82,40 @@ static enum axm_status sql_failed(const struct network *e)
     return fail(AXM_ENV, "%s: %s", e->o.log, sqlite3_errmsg(e->db));
 }
 
+/* What the key stands for, in words: a genome is an index into multipliers for each of layers. */
+static enum axm_status describe_space(struct network *e)
+{
+    struct strbuf layers = { 0 }, order = { 0 }, mults = { 0 };
+    sqlite3_stmt *s = NULL;
+    for (int l = 0; l < e->space.genes; l++) {
+        strbuf_addf(&layers, "%s%s", l ? "," : "", e->q->node[e->node[l]].name);
+        strbuf_addf(&order, "%d", e->weight_is_a[l]);
+    }
+    for (int c = 0; c < e->o.choices; c++)
+        strbuf_addf(&mults, "%s%s", c ? "," : "", axm_mul_name(e->o.mul[c]));
+    bool memory = !layers.failed && !order.failed && !mults.failed;
+    static const char insert[] = "insert or ignore into space values (?, ?, ?, ?, ?)";
+    bool ok = memory && sqlite3_prepare_v2(e->db, insert, -1, &s, NULL) == SQLITE_OK;
+    const char *const text[] = { e->key.s, e->q->name, layers.s, order.s, mults.s };
+    for (int i = 0; ok && i < 5; i++)
+        ok = sqlite3_bind_text(s, i + 1, text[i], -1, SQLITE_STATIC) == SQLITE_OK;
+    ok = ok && sqlite3_step(s) == SQLITE_DONE;
+    enum axm_status st = !memory ? fail(AXM_ENV, "search: out of memory") : ok ? AXM_OK : sql_failed(e);
+    sqlite3_finalize(s);
+    strbuf_release(&layers);
+    strbuf_release(&order);
+    strbuf_release(&mults);
+    return st;
+}
+
 static enum axm_status open_log(struct network *e)
 {
     static const char schema[] =
         "pragma journal_mode = wal; pragma synchronous = normal;"
         "create table if not exists score (key text not null, genome blob not null, hits integer not null,"
-        " images integer not null, primary key (key, genome)) without rowid";
+        " images integer not null, primary key (key, genome)) without rowid;"
+        "create table if not exists space (key text primary key, network text not null, layers text not null,"
+        " weight_is_a text not null, multipliers text not null) without rowid";
     if (sqlite3_open(e->o.log, &e->db) != SQLITE_OK)
         return sql_failed(e);
     sqlite3_busy_timeout(e->db, 60000);
@@ -108,7 +136,7 @@ static enum axm_status open_log(struct network *e)
     if (st == AXM_OK && step != SQLITE_DONE)
         st = sql_failed(e);
     sqlite3_finalize(s);
-    return st;
+    return st == AXM_OK ? describe_space(e) : st;
 }
 
 /* All scores of a batch in one transaction. */

@@ -25,7 +25,10 @@ struct evaluate_opts {
     int choices;
     const bool *weight_is_a;             /* [layers], NULL: the default of infer.h */
     enum saving saving;
-    const char *log;                     /* SQLite file that remembers scores, made if need be; NULL: none */
+    /* SQLite file that remembers scores, made if need be; NULL: none.  Table score: hits of a genome (a byte
+     * a layer) under a key, the hash of network, images, multipliers and order; table space: what each key
+     * stands for. */
+    const char *log;
     struct progress *progress;           /* told of every genome; may be NULL */
     size_t first, n;                     /* which images */
 };

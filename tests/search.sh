@@ -14,7 +14,7 @@ verdict() {   # NAME, and what is wrong on standard input
 search() { a=$1; shift; "$axmul" search "$a" builtin:lenet5i --quiet --format csv "$@"; }
 # FILE ROW KEY: that column of the rows called so; quoted cells hold commas.
 field() {
-    python3 -c 'import csv, sys
+    /usr/bin/python3 -c 'import csv, sys
 for r in csv.DictReader(open(sys.argv[1])):
     if r["row"] == sys.argv[2]: print(r[sys.argv[3]])' "$@"
 }
@@ -42,7 +42,7 @@ small="--population 12 --generations 3 --seed $seed"
     search ga --protocol paper --images 200 $small --store "$work/a.sqlite" --history "$work/history" > "$work/ga" ||
         echo "exit code $?"
     "$axmul" infer builtin:lenet5i --quiet --format csv --images 200 --mult "$(field "$work/ga" best mults)" > "$work/infer"
-    python3 - "$work/ga" "$work/infer" <<'PY'
+    /usr/bin/python3 - "$work/ga" "$work/infer" <<'PY'
 import csv, sys
 best = [r for r in csv.DictReader(open(sys.argv[1])) if r["row"] == "best"][0]
 same = list(csv.DictReader(open(sys.argv[2])))[0]
@@ -82,7 +82,7 @@ search nsga2 $nsga2 --store "$work/calm.sqlite" > "$work/calm"
 # The areas that --compare prints, from the front's rows.
 {
     search nsga2 $nsga2 --compare --store "$work/calm.sqlite" > "$work/compare"
-    python3 - "$work/calm" "$work/compare" <<'PY'
+    /usr/bin/python3 - "$work/calm" "$work/compare" <<'PY'
 import csv, sys
 front = [(float(r["search_top1_percent"]), float(r["saving_plain_percent"]))
          for r in csv.DictReader(open(sys.argv[1])) if r["row"] == "front"]
@@ -116,7 +116,7 @@ took=$((($(date +%s%N) - began) / 1000000))
         wait $pid 2> /dev/null
     done
     search nsga2 $nsga2 --store "$work/killed.sqlite" | cmp - "$work/calm"
-    python3 -c 'import sqlite3, sys
+    /usr/bin/python3 -c 'import sqlite3, sys
 print(sqlite3.connect(sys.argv[1]).execute("pragma integrity_check").fetchone()[0])' "$work/killed.sqlite" | grep -v '^ok$'
 } 2>&1 | verdict ten_kills_change_nothing
 

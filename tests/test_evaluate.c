@@ -182,6 +182,92 @@ TEST(test_evaluate__a_log_is_remembered)
     strbuf_release(&log);
 }
 
+/* More genomes than are packed at a time, many of them alike. */
+TEST(test_evaluate__large_batches_are_done_in_parts)
+{
+    enum { N = 150 };
+    struct fixture f;
+    static uint8_t genome[N * SEARCH_GENES_MAX];
+    static struct score score[N];
+    fixture_init(&f, 4, QUANT_SYMMETRIC, NULL);
+    size_t genes = random_batch(&f, 7, genome, N), unique = 0;
+    struct evaluator e = network_evaluator(f.e);
+    assert_int_equal(e.evaluate(e.ctx, genome, N, score), AXM_OK);
+    for (size_t i = 0; i < N; i++) {
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = !memcmp(genome + k * genes, genome + i * genes, genes);
+        unique += !seen;
+        if (i % 10 == 0)
+            assert_int_equal(score[i].hits, plain_hits(&f, genome + i * genes));
+    }
+    struct evaluate_stats s = network_stats(f.e);
+    assert_int_equal(s.asked, N);
+    assert_int_equal(s.remembered, 0);
+    assert_int_equal(s.run, unique);
+    assert_int_equal(s.layers_run + s.layers_shared, unique * genes);
+    fixture_release(&f);
+}
+
+/* A lut: file keeps its name when what is in it changes. */
+TEST(test_evaluate__a_log_knows_files_by_their_products)
+{
+    struct fixture f;
+    struct strbuf dir = { 0 }, log = { 0 }, spec = { 0 };
+    uint8_t genome[SEARCH_GENES_MAX];
+    struct score score;
+    static int16_t table[65536];
+    assert_int_equal(file_scratch_dir(&dir), AXM_OK);
+    strbuf_addf(&log, "%s/log.sqlite", dir.s);
+    strbuf_addf(&spec, "lut:%s/t.bin:s:ab:values:i16:8x8", dir.s);
+    memset(genome, 1, sizeof genome);
+    fixture_init(&f, 2, QUANT_SYMMETRIC, NULL);
+    for (int run = 0; run < 3; run++) {   /* products, the same again, others */
+        char path[4096];
+        for (int a = -128; a < 128; a++)
+            for (int b = -128; b < 128; b++)
+                table[(a + 128) * 256 + b + 128] = (int16_t)(a * b & (run == 2 ? ~15 : ~0));
+        snprintf(path, sizeof path, "%s/t.bin", dir.s);
+        assert_int_equal(file_write(path, table, sizeof table), AXM_OK);
+        network_close(f.e);
+        axm_mul_close(f.mul[1]);
+        assert_int_equal(axm_mul_open(spec.s, &f.mul[1]), AXM_OK);
+        open_again(&f, log.s);
+        struct evaluator e = network_evaluator(f.e);
+        assert_int_equal(e.evaluate(e.ctx, genome, 1, &score), AXM_OK);
+        assert_int_equal(network_stats(f.e).run, run != 1);
+        assert_int_equal(score.hits, plain_hits(&f, genome));
+    }
+    fixture_release(&f);
+    file_remove_tree(dir.s);
+    strbuf_release(&dir);
+    strbuf_release(&log);
+    strbuf_release(&spec);
+}
+
+TEST(test_evaluate__exact_saves_nothing)
+{
+    struct fixture f;
+    uint8_t genome[SEARCH_GENES_MAX] = { 0 };
+    double paper, plain;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        fixture_init(&f, seed, QUANT_SYMMETRIC, NULL);
+        network_savings(f.e, genome, &paper, &plain);
+        assert_true(paper == 0 && plain == 0);
+        fixture_release(&f);
+    }
+}
+
+TEST(test_evaluate__wilson_by_hand)
+{
+    /* None of 10: 0 .. z^2 / (n + z^2) with z^2 = 3.841459; half of 4: 50 -+ 100 z / (2 sqrt(n + z^2)). */
+    double low, high;
+    wilson_95(0, 10, &low, &high);
+    assert_true(fabs(low) < 1e-9 && fabs(high - 27.7533) < 1e-3);
+    wilson_95(2, 4, &low, &high);
+    assert_true(fabs(low - 15.0036) < 1e-3 && fabs(high - 84.9964) < 1e-3);
+}
+
 TEST(test_evaluate__savings_by_hand)
 {
     struct fixture f;
