@@ -37,6 +37,7 @@ static const struct cli_option options[] = {
     { "data", 0, "SET", "data set (default: what the model was made for)" },
     { "data-dir", 0, "DIR", "where the data set lies; default: the cache, filled from its source" },
     { "store", 0, "FILE", "log of scores (default: searches.sqlite in the cache directory)" },
+    { "memory", 0, "MIB", "for outputs of layers that several assignments begin with (default 1024)" },
     { "history", 0, "FILE", "CSV, a line a generation: best so far, seconds, where scores came from" },
     { "compare", 0, NULL, "hypervolume beside random search with as many evaluations and one for all "
       "layers" },
@@ -91,6 +92,7 @@ struct job {
     struct cli_args args;         /* its first operand is the model */
     int algorithm, protocol, column;
     struct search_opts o;
+    int memory_mib;
     enum saving saving;
     struct qgraph *q;
     int layers;
@@ -175,7 +177,7 @@ static enum axm_status read_options(struct job *j, const char *algorithm)
     static const char *const bred[] = { "mutation", "crossover", NULL }, *const elite[] = { "elite", NULL };
     static const char *const preset_only[] = { "preset", NULL };
     static const char *const searches[] = { "protocol", "mult", "exact", "saving", "coef", "liberty",
-                                            "validation", "store", "history", "compare", NULL };
+                                            "validation", "store", "memory", "history", "compare", NULL };
     static const char *const held_out[] = { "validation", NULL };
     int preset = -1, saving = 0;
     char legal[CLI_WORDS_TEXT];
@@ -210,6 +212,9 @@ static enum axm_status read_options(struct job *j, const char *algorithm)
     j->saving = saving ? SAVING_PAPER : SAVING_PLAIN;
     if (st == AXM_OK && j->protocol == 0)
         st = refuse(j, "is for --protocol honest", held_out);
+    j->memory_mib = 1024;
+    if (st == AXM_OK)
+        st = get_count(j, "memory", 0, 1 << 20, &j->memory_mib);
     if (st == AXM_OK)
         st = get_count(j, "population", 2, 1 << 16, &j->o.population);
     if (st == AXM_OK)
@@ -446,6 +451,7 @@ static enum axm_status open_evaluators(struct job *j)
     o.first = on->im.first;
     o.n = on->im.n;
     o.log = j->store.s;
+    o.cache_bytes = (size_t)j->memory_mib << 20;
     o.progress = j->bar;
     return st == AXM_OK ? network_open(j->q, &on->im.im, &o, &j->searched) : st;
 }

@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/strbuf.h"
 #include "dnn/model.h"
+#include "explore/prefix.h"
 
 enum { CHUNK = 500 };   /* images that one thread takes at a time */
 
@@ -31,7 +32,9 @@ struct network {
     double *layer_multiplications; /* [layers], for one image; and of all layers */
     uint64_t multiplications;
     bool *weight_is_a;
-    bool *cut;                     /* [layers]: everything after the layer depends on its output alone */
+    /* [layers]: everything after the layer depends on its output alone, which takes work to get. */
+    bool *cut;
+    struct prefix_cache *cache;
     struct entry *entry;
     size_t capacity, entries;
     sqlite3 *db;
@@ -169,6 +172,7 @@ struct pending {
     size_t n;
     const uint8_t **genome;
     struct infer **infer;
+    struct prefix **kept;          /* [n][genes]: of the first g + 1 layers, NULL if nothing is */
     atomic_uint_least32_t *hits;
     atomic_uint_least64_t layers_run, images_done;
 };
@@ -206,40 +210,79 @@ static int alike(const struct pending *p, size_t i, size_t j)
     return g;
 }
 
+/* Outputs of layer depth - 1 for genome i, from those of layer from - 1 (0: from the images). */
+static enum axm_status run_layers(const struct walk *w, size_t i, int from, const void *value,
+                                  const double *scale, int depth, void *out, double *out_scale)
+{
+    struct network *e = w->p->e;
+    struct infer *in = w->p->infer[i];
+    int target = e->node[depth - 1];
+    atomic_fetch_add(&((struct pending *)w->p)->layers_run, (uint64_t)(depth - from));
+    return from ? infer_dump_from(in, e->node[from - 1], value, scale, w->images, target, out, out_scale)
+                : infer_dump(in, target, e->im, w->first, w->images, out, out_scale);
+}
+
+/* This chunk's part of what is kept. */
+static uint8_t *kept_value(const struct walk *w, const struct prefix *k, int depth)
+{
+    const struct network *e = w->p->e;
+    return k->value + (w->first - e->o.first) * infer_dump_bytes(&e->q->node[e->node[depth - 1]]);
+}
+
+static double *kept_scale(const struct walk *w, const struct prefix *k)
+{
+    return k->scale ? k->scale + (w->first - w->p->e->o.first) : NULL;
+}
+
 static enum axm_status walk(const struct walk *w, size_t from, size_t to, int depth, const void *value,
                             const double *scale)
 {
     const struct pending *p = w->p;
     struct network *e = p->e;
-    if (to - from == 1)
-        return count_hits(w, from, depth, value, scale);
     /* Sorted: the first and the last have in common what all have. */
-    int common = alike(p, from, to - 1), deeper = common;
-    while (deeper > depth && (!e->cut[deeper - 1] || infer_memoised(p->infer[from], e->node[deeper - 1])))
-        deeper--;
+    bool one = to - from == 1, ace = e->q->scheme == QUANT_ACE;
+    int common = one ? e->space.genes : alike(p, from, to - 1), deeper = one ? depth : common;
+    struct prefix **kept = p->kept + from * (size_t)e->space.genes;
+    enum axm_status st = AXM_OK;
+    for (int d = common; d > depth; d--)
+        if (kept[d - 1] && kept[d - 1]->filled) {
+            value = kept_value(w, kept[d - 1], d);
+            scale = kept_scale(w, kept[d - 1]);
+            depth = d;
+            break;
+        }
+    /* One that lies before a filled one is not written, and so not kept. */
+    for (int d = depth + 1; d <= common && st == AXM_OK; d++)
+        if (kept[d - 1]) {
+            uint8_t *out = kept_value(w, kept[d - 1], d);
+            double *out_scale = kept_scale(w, kept[d - 1]);
+            st = run_layers(w, from, depth, value, scale, d, out, out_scale);
+            if (st == AXM_OK)
+                atomic_fetch_add(&kept[d - 1]->written,
+                                 w->images * infer_dump_bytes(&e->q->node[e->node[d - 1]]));
+            value = out;
+            scale = out_scale;
+            depth = d;
+        }
     void *next = NULL;
     double *next_scale = NULL;
-    enum axm_status st = AXM_OK;
-    if (deeper > depth) {
-        const struct qnode *n = &e->q->node[e->node[deeper - 1]];
-        next = malloc(w->images * infer_dump_bytes(n));
-        next_scale = e->q->scheme == QUANT_ACE ? malloc(w->images * sizeof *next_scale) : NULL;
-        if (!next || (e->q->scheme == QUANT_ACE && !next_scale))
+    while (deeper > depth && !e->cut[deeper - 1])
+        deeper--;
+    if (st == AXM_OK && deeper > depth) {
+        next = malloc(w->images * infer_dump_bytes(&e->q->node[e->node[deeper - 1]]));
+        next_scale = ace ? malloc(w->images * sizeof *next_scale) : NULL;
+        if (!next || (ace && !next_scale))
             st = fail(AXM_ENV, "search: out of memory");
-        else if (depth)
-            st = infer_dump_from(p->infer[from], e->node[depth - 1], value, scale, w->images,
-                                 e->node[deeper - 1],
-                                 next, next_scale);
         else
-            st = infer_dump(p->infer[from], e->node[deeper - 1], e->im, w->first, w->images, next,
-                            next_scale);
-        atomic_fetch_add(&((struct pending *)p)->layers_run, (uint64_t)(deeper - depth));
+            st = run_layers(w, from, depth, value, scale, deeper, next, next_scale);
         depth = deeper;
         value = next;
         scale = next_scale;
     }
+    if (st == AXM_OK && one)
+        st = count_hits(w, from, depth, value, scale);
     /* Parts that go on alike beyond what all have in common. */
-    for (size_t i = from, j; i < to && st == AXM_OK; i = j) {
+    for (size_t i = from, j; !one && i < to && st == AXM_OK; i = j) {
         for (j = i + 1; j < to && alike(p, i, j) > common; j++)
             ;
         st = walk(w, i, j, depth, value, scale);
@@ -284,14 +327,31 @@ static int by_genome(const void *x, const void *y, void *ctx)
     return memcmp(*(const uint8_t *const *)x, *(const uint8_t *const *)y, (size_t)*(const int *)ctx);
 }
 
+/* Outputs that earlier parts kept, and where this one has some to keep. */
+static void find_kept(struct pending *p)
+{
+    struct network *e = p->e;
+    size_t genes = (size_t)e->space.genes, scales = e->q->scheme == QUANT_ACE ? e->o.n : 0;
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t g = 0; g < genes; g++) {
+            struct prefix **k = &p->kept[i * genes + g];
+            *k = NULL;
+            if (e->cut[g] && g + 1 < genes)
+                *k = prefix_cache_get(e->cache, p->genome[i], (int)g + 1,
+                                      e->o.n * infer_dump_bytes(&e->q->node[e->node[g]]), scales);
+        }
+}
+
 static enum axm_status run_pending(struct pending *p)
 {
     struct network *e = p->e;
     size_t chunks = (e->o.n + CHUNK - 1) / CHUNK;
+    find_kept(p);
     uint32_t *hits = calloc(p->n, sizeof *hits);
     enum axm_status st = hits ? pool_run(p->n, open_one, p) : fail(AXM_ENV, "search: out of memory");
     if (st == AXM_OK)
         st = pool_run(chunks, run_chunk, p);
+    prefix_cache_turn(e->cache);
     for (size_t i = 0; i < p->n && st == AXM_OK; i++) {
         hits[i] = atomic_load(&p->hits[i]);
         st = remember(e, p->genome[i], hits[i]);
@@ -343,7 +403,9 @@ static enum axm_status evaluate(void *ctx, const uint8_t *genome, size_t count, 
     struct pending p = { .e = e };
     p.infer = calloc(part, sizeof *p.infer);
     p.hits = calloc(part, sizeof *p.hits);
-    enum axm_status st = todo && p.infer && p.hits ? AXM_OK : fail(AXM_ENV, "search: out of memory");
+    p.kept = calloc(part * genes, sizeof *p.kept);
+    bool enough = todo && p.infer && p.hits && p.kept;
+    enum axm_status st = enough ? AXM_OK : fail(AXM_ENV, "search: out of memory");
     for (size_t i = 0; i < count && st == AXM_OK; i++) {
         const uint8_t *g = genome + i * genes;
         if (e->entry[slot_of(e, g)].used)
@@ -382,6 +444,7 @@ static enum axm_status evaluate(void *ctx, const uint8_t *genome, size_t count, 
     e->stats.remembered += known;
     free(todo);
     free(p.infer);
+    free(p.kept);
     free(p.hits);
     return st;
 }
@@ -474,7 +537,8 @@ enum axm_status network_open(const struct qgraph *q, const struct images *im, co
     e->layer_multiplications = calloc((size_t)layers, sizeof *e->layer_multiplications);
     e->weight_is_a = calloc((size_t)layers, sizeof *e->weight_is_a);
     e->cut = calloc((size_t)layers, sizeof *e->cut);
-    bool enough = e->entry && e->node && e->layer_multiplications && e->weight_is_a && e->cut;
+    e->cache = prefix_cache_new(o->cache_bytes);
+    bool enough = e->entry && e->node && e->layer_multiplications && e->weight_is_a && e->cut && e->cache;
     enum axm_status st = enough ? AXM_OK : fail(AXM_ENV, "search: out of memory");
     for (int l = 0; l < layers && st == AXM_OK; l++) {
         int node = e->node[l] = infer_layer_node(q, l);
@@ -482,13 +546,14 @@ enum axm_status network_open(const struct qgraph *q, const struct images *im, co
         e->multiplications += n;
         e->layer_multiplications[l] = (double)n;
         e->weight_is_a[l] = o->weight_is_a ? o->weight_is_a[l] : infer_default_weight_is_a(&q->node[node]);
-        e->cut[l] = is_cut(q, node);
     }
     for (int c = 0; c < o->choices && st == AXM_OK; c++) {
         uint8_t genome[SEARCH_GENES_MAX];
         struct infer *probe = NULL;
         memset(genome, c, sizeof genome);
         st = open_genome(e, genome, &probe);
+        for (int l = 0; l < layers && st == AXM_OK; l++)
+            e->cut[l] = is_cut(q, e->node[l]) && !infer_memoised(probe, e->node[l]);
         infer_close(probe);
     }
     if (st == AXM_OK && o->log && (st = make_key(e)) == AXM_OK)
@@ -510,6 +575,7 @@ void network_close(struct network *e)
     free(e->layer_multiplications);
     free(e->weight_is_a);
     free(e->cut);
+    prefix_cache_free(e->cache);
     free(e);
 }
 

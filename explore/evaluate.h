@@ -1,7 +1,8 @@
 /* The evaluator of searches: a quantized network on a set of images, one multiplier out of a list per layer.
  *
  * Genomes are scored in batches.  What was scored before, in this run or in an earlier one that kept its
- * log, is not run again; of the others, those that begin alike share the layers up to where they differ.
+ * log, is not run again; of the others, those that begin alike share the layers up to where they differ,
+ * with each other and with earlier batches as far as cache_bytes go.
  * Images are cut into chunks that all threads work on; hits are counts, so that nothing depends on who did
  * what. */
 #ifndef AXM_EXPLORE_EVALUATE_H
@@ -29,6 +30,7 @@ struct evaluate_opts {
      * a layer) under a key, the hash of network, images, multipliers and order; table space: what each key
      * stands for. */
     const char *log;
+    size_t cache_bytes;                  /* for outputs of layers that several batches begin with; 0: none */
     struct progress *progress;           /* told of every genome; may be NULL */
     size_t first, n;                     /* which images */
 };

@@ -17,11 +17,16 @@ struct fixture {
     struct network *e;
 };
 
-static void open_again(struct fixture *f, const char *log)
+static void open_with(struct fixture *f, size_t n, const char *log, size_t cache_bytes)
 {
     struct evaluate_opts o = { .mul = (const struct axm_mul *const *)f->mul, .coefficient = f->coefficient,
-        .choices = CHOICES, .log = log, .first = 0, .n = IMAGES };
+        .choices = CHOICES, .log = log, .first = 0, .n = n, .cache_bytes = cache_bytes };
     assert_int_equal(network_open(f->q, &f->im, &o, &f->e), AXM_OK);
+}
+
+static void open_again(struct fixture *f, const char *log)
+{
+    open_with(f, IMAGES, log, 0);
 }
 
 static void fixture_init(struct fixture *f, uint64_t seed, enum quant_scheme scheme, const char *log)
@@ -207,6 +212,71 @@ TEST(test_evaluate__large_batches_are_done_in_parts)
     assert_int_equal(s.run, unique);
     assert_int_equal(s.layers_run + s.layers_shared, unique * genes);
     fixture_release(&f);
+}
+
+/* Outputs that may be kept: of layers that all later ones depend on through them alone. */
+static int cuts(const struct qgraph *q, size_t *bytes)
+{
+    int n = 0, layers = infer_layers(q);
+    *bytes = 0;
+    for (int l = 0; l + 1 < layers; l++) {
+        int node = infer_layer_node(q, l);
+        bool cut = true;
+        for (int i = node + 1; i < q->n_nodes; i++)
+            for (int k = 0; k < q->node[i].n_inputs; k++)
+                cut = cut && q->node[i].input[k] >= node;
+        n += cut;
+        *bytes += cut ? infer_dump_bytes(&q->node[node]) : 0;
+    }
+    return n;
+}
+
+/* Batches that begin as earlier ones did, with room for nothing, all their layers, those of few genomes. */
+static uint64_t check_kept(struct fixture *f, uint64_t seed, size_t bytes)
+{
+    enum { N = 2, BATCHES = 40, ROOMS = 4, FEW = 20 };
+    static const double genomes[ROOMS] = { 0, 1000, 1.9, 1.2 };
+    uint32_t hits[ROOMS][BATCHES][N];
+    uint64_t layers_run[ROOMS];
+    size_t genes = (size_t)network_space(f->e).genes;
+    for (int k = 0; k < ROOMS; k++) {
+        struct rng r;
+        uint8_t genome[N * SEARCH_GENES_MAX] = { 0 };
+        struct score score[N];
+        network_close(f->e);
+        open_with(f, FEW, NULL, (size_t)(genomes[k] * FEW * (double)bytes));
+        struct evaluator e = network_evaluator(f->e);
+        rng_init(&r, seed, 9);
+        for (int b = 0; b < BATCHES; b++) {
+            for (size_t i = 0; i < N * genes; i++)
+                genome[i] = (uint8_t)rng_below(&r, 2);
+            assert_int_equal(e.evaluate(e.ctx, genome, N, score), AXM_OK);
+            for (size_t i = 0; i < N; i++)
+                hits[k][b][i] = score[i].hits;
+        }
+        layers_run[k] = network_stats(f->e).layers_run;
+        CHECK(!memcmp(hits[k], hits[0], sizeof hits[0]), "seed %llu, room for %g genomes",
+              (unsigned long long)seed, genomes[k]);
+        assert_true(layers_run[k] <= layers_run[0]);
+    }
+    return layers_run[0] - layers_run[1];
+}
+
+TEST(test_evaluate__kept_layers_change_no_score)
+{
+    uint64_t saved = 0;
+    for (uint64_t seed = 1, checked = 0; checked < 2; seed++) {
+        struct fixture f;
+        size_t bytes;
+        fixture_init(&f, seed, checked % 2 ? QUANT_ACE : QUANT_SYMMETRIC, NULL);
+        if (cuts(f.q, &bytes) >= 2 && network_space(f.e).genes >= 4) {
+            saved += check_kept(&f, seed, bytes);
+            checked++;
+        }
+        fixture_release(&f);
+        assert_true(seed < 200);
+    }
+    assert_true(saved > 0);
 }
 
 /* A lut: file keeps its name when what is in it changes. */
