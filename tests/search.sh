@@ -76,6 +76,9 @@ search nsga2 $nsga2 --store "$work/calm.sqlite" > "$work/calm"
         search nsga2 $nsga2 --threads $threads --store "$work/$threads.sqlite" | cmp - "$work/calm"
     done
     search nsga2 $nsga2 --store "$work/calm.sqlite" | cmp - "$work/calm"
+    for mib in 0 1; do
+        search nsga2 $nsga2 --memory $mib --store "$work/memory$mib.sqlite" | cmp - "$work/calm"
+    done
     AXMUL_CPU=avx2 search nsga2 $nsga2 --store "$work/avx2.sqlite" | cmp - "$work/calm"
 } 2>&1 | verdict same_front_whatever_computes_it
 
