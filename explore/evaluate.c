@@ -125,9 +125,8 @@ static enum axm_status open_log(struct network *e)
     if (sqlite3_exec(e->db, schema, NULL, NULL, NULL) != SQLITE_OK)
         return sql_failed(e);
     sqlite3_stmt *s;
-    if (sqlite3_prepare_v2(e->db, "select genome, hits from score where key = ? and images = ?", -1, &s,
-                           NULL) !=
-        SQLITE_OK)
+    static const char select[] = "select genome, hits from score where key = ? and images = ?";
+    if (sqlite3_prepare_v2(e->db, select, -1, &s, NULL) != SQLITE_OK)
         return sql_failed(e);
     sqlite3_bind_text(s, 1, e->key.s, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, (sqlite3_int64)e->o.n);
@@ -184,8 +183,8 @@ struct walk {
     size_t first, images;
 };
 
-static enum axm_status count_hits(const struct walk *w, size_t i, int depth, const void *value, const
-                                  double *scale)
+static enum axm_status count_hits(const struct walk *w, size_t i, int depth, const void *value,
+                                  const double *scale)
 {
     struct network *e = w->p->e;
     const struct images *im = e->im;
@@ -378,19 +377,19 @@ static double network_cost(const struct network *e, const uint8_t *genome, enum 
     return saving == SAVING_PLAIN ? plain / all : all / ratio;
 }
 
-void network_savings(const struct network *e, const uint8_t *genome, double *paper_percent, double
-                     *plain_percent)
+void network_savings(const struct network *e, const uint8_t *genome, double *paper_percent,
+                     double *plain_percent)
 {
     *paper_percent = 100 * (1 / network_cost(e, genome, SAVING_PAPER) - 1);
     *plain_percent = 100 * (1 - network_cost(e, genome, SAVING_PLAIN));
 }
 
 /* Genomes whose packed networks stand in memory together, and whose scores are lost if the process is
- * killed: at most PART, and not much more than PART_WORK multiplications. */
+ * killed: at most PART, and not many more than part_work multiplications. */
 static size_t part_size(const struct network *e)
 {
-    enum { PART = 64 };
-    const double part_work = 2e12;
+    enum { PART = 32 };
+    const double part_work = 5e11;   /* some seconds on a core */
     double n = part_work / ((double)e->multiplications * (double)e->o.n);
     return n > PART ? PART : n < 4 ? 4 : (size_t)n;
 }

@@ -185,8 +185,8 @@ static enum axm_status evaluate(struct run *r, struct individual *p, size_t n)
 static void tell(struct run *r, int generation, int generations)
 {
     if (r->progress)
-        r->progress(r->progress_ctx, &(struct search_progress){ generation, generations, r->asked, &r->best
-                    });
+        r->progress(r->progress_ctx,
+                    &(struct search_progress){ generation, generations, r->asked, &r->best });
 }
 
 static void first_population(struct run *r, struct individual *p, size_t n)
@@ -288,8 +288,8 @@ static void rank_all(const struct individual *p, struct place *place, size_t n)
                 continue;
             bool dominated = false;
             for (size_t j = 0; j < n && !dominated; j++)
-                dominated = (place[j].rank < 0 || place[j].rank == rank) && score_dominates(&p[j].score,
-                                                                                            &p[i].score);
+                dominated = (place[j].rank < 0 || place[j].rank == rank) &&
+                    score_dominates(&p[j].score, &p[i].score);
             if (!dominated) {
                 place[i].rank = rank;
                 ranked++;
@@ -572,19 +572,18 @@ static enum axm_status give(struct run *r, struct search_result *out)
     copy(r, &all[1], &r->last_best);
     for (size_t i = 0; i < r->n_archive; i++)
         copy(r, &all[i + 2], &r->archive[i]);
-    *out = (struct search_result){ .best = all[0], .last_best = all[1], .front = all + 2, .n_front =
-        r->n_archive,
-        .asked = r->asked, .memory = all };
+    *out = (struct search_result){ .best = all[0], .last_best = all[1], .front = all + 2,
+        .n_front = r->n_archive, .asked = r->asked, .memory = all };
     return AXM_OK;
 }
 
-enum axm_status search_run(const struct search_space *s, const struct search_opts *o, const struct
-                           evaluator *e,
-                           search_progress_fn *progress, void *ctx, struct search_result *out)
+enum axm_status search_run(const struct search_space *s, const struct search_opts *o,
+                           const struct evaluator *e, search_progress_fn *progress, void *ctx,
+                           struct search_result *out)
 {
-    static enum axm_status (*const algorithm[SEARCH_ALGORITHMS])(struct run *) = { genetic, nsga2, greedy,
-        at_random,
-                                                                                   exhaustive };
+    static enum axm_status (*const algorithm[SEARCH_ALGORITHMS])(struct run *) = {
+        genetic, nsga2, greedy, at_random, exhaustive,
+    };
     enum axm_status st = check(s, o);
     if (st)
         return st;

@@ -1,8 +1,7 @@
 /* Search over assignments of one choice (a multiplier) to every gene (a layer).
  *
- * A search asks an evaluator for batches of genomes and never looks inside it.  All decisions come from
- * the seed and
- * the scores, so the same seed gives the same result whatever evaluates, on how many threads, and
+ * A search asks an evaluator for batches of genomes and never looks inside it.  All decisions come from the
+ * seed and the scores, so the same seed gives the same result whatever evaluates, on how many threads, and
  * whether it was interrupted: a search is resumed by running it again over an evaluator that remembers. */
 #ifndef AXM_EXPLORE_SEARCH_H
 #define AXM_EXPLORE_SEARCH_H
@@ -47,14 +46,12 @@ struct search_opts {
     double mutation;               /* probability per gene */
     double crossover;              /* probability that two parents are mixed; one cut (ga), uniform (nsga2) */
     int elite;                     /* ga: so many best go on unchanged */
-    bool homogeneous;              /* the first population holds the homogeneous assignments, the rest is
-        random */
+    bool homogeneous;              /* the first population begins with the homogeneous assignments */
     uint64_t seed;
 };
 
 /* The paper's settings: population 50, generations 50, mutation 0.1, no elite, all random at first.  Where
- * it is
- * silent: parents by tournaments of two, one cut with probability 0.9. */
+ * it is silent: parents by tournaments of two, one cut with probability 0.9. */
 struct search_opts search_paper_ga(void);
 struct search_opts search_defaults(enum search_algorithm a);
 
@@ -81,9 +78,9 @@ struct search_result {
 };
 
 /* AXM_USAGE for settings out of range; else what the evaluator returns.  progress: may be NULL. */
-enum axm_status search_run(const struct search_space *s, const struct search_opts *o, const struct
-                           evaluator *e,
-                           search_progress_fn *progress, void *ctx, struct search_result *out) AXM_MUST_CHECK;
+enum axm_status search_run(const struct search_space *s, const struct search_opts *o,
+                           const struct evaluator *e, search_progress_fn *progress, void *ctx,
+                           struct search_result *out) AXM_MUST_CHECK;
 void search_release(struct search_result *r);
 
 /* a is at least as good in both and better in one. */
