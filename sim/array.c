@@ -225,9 +225,11 @@ static enum axm_status check_pool(const struct array_config *c, const struct arr
     if (p->pad_top < 0 || p->pad_left < 0 || p->pad_top >= p->kernel_h || p->pad_left >= p->kernel_w)
         return fail(AXM_USAGE, "array: padding of a pool must be less than its window, got %d and %d",
                     p->pad_top, p->pad_left);
-    if (p->in_h < 1 || p->in_w < 1 || p->in_h > 65535 || p->in_w > 65535 || p->out_h < 1 ||
-        p->out_h > 65535 || g->m % ((size_t)p->in_h * p->in_w))
+    if (p->in_h < 1 || p->in_w < 1 || p->in_h > 65535 || p->in_w > 65535 ||
+        g->m % ((size_t)p->in_h * p->in_w))
         return fail(AXM_USAGE, "array: %zu rows are no images of %dx%d", g->m, p->in_h, p->in_w);
+    if (p->out_h < 1 || p->out_h > 65535)
+        return fail(AXM_USAGE, "array: a pool has 1..65535 rows of windows, got %d", p->out_h);
     if (p->out_w < 1 || p->out_w > c->pool_width)
         return fail(AXM_USAGE, "array: its pooling unit has 1..%d windows in a row, got %d", c->pool_width,
                     p->out_w);

@@ -146,6 +146,119 @@ module skew (input wire clk_i, input wire en, input wire [2:0] d);
 endmodule
 V
 
+# Pooling: result number n of an image, for any n and any legal set-up of a small unit, is the largest code
+# that was taken inside of window n, comes after all of them, and once; when all is still, none is missing; an
+# input waits a bounded number of cycles in which results are taken.
+cat > "$work/pooled.v" <<'V'
+module pooled (input wire clk_i, input wire valid, tready, input wire [2:0] code);
+  reg rst_ni = 1'b0, begun = 1'b0, going = 1'b0;
+  always @(posedge clk_i) begin
+    rst_ni <= 1'b1;
+    begun <= rst_ni;
+    going <= begun;
+  end
+  (* anyconst *) wire [1:0] kh, kw, sh, sw, top, left, h, w, oh, ow, oy, ox;
+  (* anyconst *) wire b;
+  wire ready, tvalid, tlast, idle, done, error;
+  wire [31:0] tdata;
+  pool #(.Lanes(1), .Beats(2), .Width(2), .Taps(1), .CodeW(3), .KernelW(2), .DimW(2), .SlotsLog2(1)) u (
+    .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(1'b0), .on_i(1'b1), .average_i(1'b0), .kernel_h_i(kh),
+    .kernel_w_i(kw), .stride_h_i(sh), .stride_w_i(sw), .pad_top_i(top), .pad_left_i(left), .in_h_i(h),
+    .in_w_i(w), .out_h_i(oh), .out_w_i(ow), .count_i(32'd0), .zero_in_i(3'd0), .zero_i(32'd0), .lo_i(32'd0),
+    .hi_i(32'd0), .mult_i(32'd0), .shift_i(6'd1), .start_i(begun && !going), .restart_i(1'b1),
+    .valid_i(going && valid), .ready_o(ready), .last_i(1'b0), .data_i(code), .tvalid_o(tvalid),
+    .tready_i(tready), .tdata_o(tdata), .tlast_o(tlast), .idle_o(idle), .done_o(done), .error_o(error));
+  // Legal: kernels of 1 or 2, images of up to 2 x 2, every window has a position inside.
+  wire [4:0] last_y = (oh - 2'd1) * {3'd0, sh}, last_x = (ow - 2'd1) * {3'd0, sw};
+  always @* begin
+    assume (kh != 2'd0 && kh != 2'd3 && kw != 2'd0 && kw != 2'd3 && sh != 2'd0 && sw != 2'd0);
+    assume (top < kh && left < kw && h != 2'd0 && h != 2'd3 && w != 2'd0 && w != 2'd3);
+    assume (oh != 2'd0 && ow != 2'd0 && ow != 2'd3 && last_y < h + {3'd0, top} && last_x < w + {3'd0, left});
+    assume (oy < oh && ox < ow);
+  end
+  // Positions that were taken, in the order in which they come.
+  reg [1:0] y = 2'd0, x = 2'd0;
+  reg beat = 1'b0, whole = 1'b0;
+  wire take = going && valid && ready && !whole;
+  wire [4:0] from_y = oy * {3'd0, sh}, from_x = ox * {3'd0, sw};
+  wire inside = beat == b && y + {3'd0, top} >= from_y && y + {3'd0, top} < from_y + kh &&
+                x + {3'd0, left} >= from_x && x + {3'd0, left} < from_x + kw;
+  reg signed [2:0] most = -3'sd4;
+  reg [2:0] missing = 3'd0, inputs = 3'd0;     // taken so far; how many there are in all
+  integer i, j;
+  always @* begin
+    inputs = 3'd0;
+    for (i = 0; i < 2; i = i + 1)
+      for (j = 0; j < 2; j = j + 1)
+        if (i < h && j < w && i + top >= from_y && i + top < from_y + kh && j + left >= from_x &&
+            j + left < from_x + kw) inputs = inputs + 3'd1;
+  end
+  reg [4:0] out = 5'd0;
+  wire [4:0] number = (oy * {3'd0, ow} + ox) * 5'd2 + b, number_last = oh * {3'd0, ow} * 5'd2 - 5'd1;
+  reg waits = 1'b0;
+  reg [32:0] held;
+  reg [4:0] patience = 5'd0;
+  reg offered = 1'b0;
+  reg [2:0] code_was;
+  always @(posedge clk_i) if (going) begin
+    if (take) begin
+      beat <= !beat;
+      if (beat) x <= x == w - 2'd1 ? 2'd0 : x + 2'd1;
+      if (beat && x == w - 2'd1) y <= y + 2'd1;
+      if (beat && x == w - 2'd1 && y == h - 2'd1) whole <= 1'b1;
+      if (inside) missing <= missing + 3'd1;
+      if (inside && $signed(code) > most) most <= code;
+    end
+    assume (!whole || !valid);                 // one image
+    if (offered) assume (valid && code == code_was);
+    offered <= valid && !ready;
+    code_was <= code;
+    assert (!error);
+    if (tvalid && out == number) assert (missing == inputs && tdata == {{29{most[2]}}, most});
+    if (tvalid) assert (out <= number_last && tlast == (out == number_last));
+    if (idle && whole) assert (out == number_last + 5'd1);
+    if (waits) assert (tvalid && {tlast, tdata} == held);
+    waits <= tvalid && !tready;
+    held <= {tlast, tdata};
+    if (tvalid && tready) out <= out + 5'd1;
+    patience <= valid && !ready && tready ? patience + 5'd1 : take ? 5'd0 : patience;
+    assert (patience < 5'd12);
+  end
+endmodule
+V
+
+# Pooling, any set-up: a result stays until it is taken, nothing is taken meanwhile, and an abort empties it.
+cat > "$work/pool_held.v" <<'V'
+module pool_held (input wire clk_i, input wire on, average, valid, last, tready, clear, start, restart,
+                  input wire [1:0] kh, kw, sh, sw, top, left, input wire [2:0] h, w, oh, ow,
+                  input wire [31:0] count, input wire [5:0] codes);
+  reg rst_ni = 1'b0;
+  always @(posedge clk_i) rst_ni <= 1'b1;
+  wire ready, tvalid, tlast, idle, done, error;
+  wire [63:0] tdata;
+  pool #(.Lanes(2), .Beats(1), .Width(2), .Taps(1), .CodeW(3), .KernelW(2), .DimW(3), .SlotsLog2(1)) u (
+    .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .on_i(on), .average_i(average), .kernel_h_i(kh),
+    .kernel_w_i(kw), .stride_h_i(sh), .stride_w_i(sw), .pad_top_i(top), .pad_left_i(left), .in_h_i(h),
+    .in_w_i(w), .out_h_i(oh), .out_w_i(ow), .count_i(count), .zero_in_i(3'd0), .zero_i(32'd0), .lo_i(32'd0),
+    .hi_i(32'd3), .mult_i(32'd1), .shift_i(6'd1), .start_i(start), .restart_i(restart), .valid_i(valid),
+    .ready_o(ready), .last_i(last), .data_i(codes), .tvalid_o(tvalid), .tready_i(tready), .tdata_o(tdata),
+    .tlast_o(tlast), .idle_o(idle), .done_o(done), .error_o(error));
+  reg waits = 1'b0, cleared = 1'b0;
+  reg [64:0] held;
+  always @(posedge clk_i) begin
+    if (waits) assert (tvalid && {tlast, tdata} == held);
+    if (cleared) assert (!tvalid && !done);
+    if (tvalid && !tready) assert (!ready && !error);
+    if (tvalid) assert (!idle && !done);
+    if (done) assert (!idle);
+    if (ready) assert (on);
+    waits <= rst_ni && tvalid && !tready && !clear;
+    cleared <= rst_ni && clear;
+    held <= {tlast, tdata};
+  end
+endmodule
+V
+
 model() {   # TOP RTL OUT
     yosys -q -p "read_verilog -formal $2/*.v $work/$1.v; prep -top $1 -flatten; memory_map; async2sync;
         opt -full; dffunmap; clean; write_smt2 -wires $3" > "$work/log" 2>&1
@@ -180,10 +293,12 @@ prove() {
     echo "PASS formal_array__$name"
 }
 
-axil=6 fifo=8 out=9 skew=8
-[ -z "${AXM_FULL:-}" ] || axil=12 fifo=16 out=14 skew=24 limit=1200
+axil=6 fifo=8 out=9 skew=8 pool=11 held=10
+[ -z "${AXM_FULL:-}" ] || axil=12 fifo=16 out=14 skew=24 pool=18 held=16 limit=1200
 prove axi_lite axil $axil 2 's/else if (s_axil_bready) b_valid_q/else b_valid_q/' axil_regs.v
 prove fifo fifo $fifo 0 "s/assign full_o  = .*/assign full_o = 1'b0;/" sync_fifo.v
 prove out_stage out $out 0 's/wire adv = .*/wire adv = 1'"'"'b1;/' out_stage.v
+prove pool pooled $pool 0 's/wire row_end     = .*/wire row_end     = last_column;/' pool.v
+prove pool_held pool_held $held 2 's/wire en = .*/wire en = 1'"'"'b1;/' pool.v
 prove skew skew $skew 0 's/@(posedge clk_i) if (en_i) line_q <= {/@(posedge clk_i) line_q <= {/' delay_line.v
 exit $failed

@@ -258,3 +258,45 @@ TEST(test_array_pool__output_stationary_equals_the_reference)
 {
     check_random("exact8u", ARRAY_OS, 4, 3, 3, cases(60), 2);
 }
+
+/* What the unit cannot do is refused before anything runs. */
+TEST(test_array_pool__what_does_not_fit_bad)
+{
+    struct array_sim *s = open_array("scdm8s_x5_y2", ARRAY_WS, 3, 4, 2);
+    const int32_t one[16] = { [0] = 1 << 30 }, shift[16] = { [0] = 30 };
+    const struct array_pool good = { .average = true, .kernel_h = 4, .kernel_w = 3, .stride_h = 1,
+        .stride_w = 2, .in_h = 5, .in_w = 6, .out_h = 2, .out_w = 2, .hi = 1, .mult = one, .shift = shift,
+        .entries = 12 };
+    static uint8_t x[30], w[1];
+    static int32_t y[30];
+    const struct array_gemm base = { .m = 30, .n = 1, .k = 1, .x = x, .x_stride = 30, .w = w, .y = y,
+        .y_stride = 30, .hi = 127 };
+    for (int i = 0; i <= 16; i++) {
+        struct array_pool p = good;
+        struct array_gemm g = base;
+        struct array_counters counters = { 0 };
+        g.pool = &p;
+        switch (i) {
+        case 1: p.kernel_h = 64; break;
+        case 2: p.kernel_w = 0; break;
+        case 3: p.stride_h = 0; break;
+        case 4: p.kernel_h = 5; break;          /* five windows above each other */
+        case 5: p.pad_top = 4; break;
+        case 6: p.pad_left = -1; break;
+        case 7: g.m = 29; break;
+        case 8: p.out_w = POOL_WIDTH + 1; break;
+        case 9: p.out_h = 0; break;
+        case 10: g.raw = true; break;
+        case 11: g.zero = -257; break;
+        case 12: g.hi = 256; break;
+        case 13: p.out_h = 6; break;            /* the last one begins below the image */
+        case 14: p.pad_left = 1; break;         /* 4 x 2 positions are entry 8, 4 x 3 the last: legal */
+        case 15: p.out_h = 3; break;            /* the last one has 3 x 3 positions, others 4 x 3 */
+        case 16: p.in_h = 0; break;
+        }
+        enum axm_status st = array_sim_gemm(s, &g, &counters);
+        CHECK(st == (i == 0 || i == 14 ? AXM_OK : AXM_USAGE), "case %d: status %d", i, st);
+        CHECK(i == 0 || i == 14 || counters.cycles == 0, "case %d: it ran", i);
+    }
+    array_sim_close(s);
+}
