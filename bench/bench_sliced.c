@@ -41,7 +41,7 @@ int main(void)
             for (size_t j = 0; j < positions * K; j++)
                 index[j] = (uint32_t)(j % K * positions + j / K);
             double start = seconds();
-            sliced_layer(s, planes, index, positions, K, w, N, acc);
+            sliced_layer(s, planes, index, positions, K, w, N, acc, positions * lanes);
             double rate = (double)positions * K * N * (double)lanes / (seconds() - start) * 1e-9;
             printf("%-14s %-8s %3zu images a pass %7.2f GMAC/s, network %6.2f s on one core\n", specs[i],
                    bitsim_level_name(level), lanes, rate, 3305600.0 * 1e4 / rate * 1e-9);

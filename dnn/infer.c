@@ -355,6 +355,7 @@ struct job {
     int32_t *logits;                /* results, each may be NULL */
     uint16_t *label;
     uint8_t *dump;
+    uint8_t *const *also;           /* by node: further dumps, NULL: none */
     double *scale;
     struct bench *bench;            /* [threads] */
 };
@@ -398,6 +399,15 @@ static void put_images(const struct job *j, const struct batch *b, size_t first)
         t->scale[i] = j->given_scale ? j->given_scale[first + i] : 1;
 }
 
+/* Image i of the batch, the number-th of the job, to a dump. */
+static void dump_image(const struct qnode *n, const struct tensor *t, size_t i, size_t number, uint8_t *dump)
+{
+    size_t plane = (size_t)n->out.h * (size_t)n->out.w, bytes = plane * (n->is_logits ? sizeof(int32_t) : 1);
+    for (size_t c = 0; c < (size_t)n->out.c; c++)
+        memcpy(dump + (number * (size_t)n->out.c + c) * bytes,
+               t->data + c * t->stride * (bytes / plane) + i * bytes, bytes);
+}
+
 static void take_image(const struct job *j, const struct batch *b, size_t i, size_t number, int32_t *row)
 {
     const struct qnode *n = &j->in->q->node[j->s.target];
@@ -405,11 +415,11 @@ static void take_image(const struct job *j, const struct batch *b, size_t i, siz
     size_t plane = (size_t)n->out.h * (size_t)n->out.w, element = n->is_logits ? sizeof(int32_t) : 1;
     size_t count = (size_t)n->out.c * plane;
     int flip = qgraph_signed(j->in->q) ? 0x80 : 0;
-    for (size_t c = 0; c < (size_t)n->out.c; c++) {
+    if (j->dump)
+        dump_image(n, t, i, number, j->dump);
+    for (size_t c = 0; !j->dump && c < (size_t)n->out.c; c++) {
         const uint8_t *from = t->data + (c * t->stride + i * plane) * element;
-        if (j->dump)
-            memcpy(j->dump + (number * count + c * plane) * element, from, plane * element);
-        for (size_t p = 0; !j->dump && p < plane; p++)
+        for (size_t p = 0; p < plane; p++)
             row[c * plane + p] = n->is_logits ? ((const int32_t *)from)[p] : (from[p] ^ flip) - flip;
     }
     if (j->scale && t->scale)
@@ -434,8 +444,12 @@ static enum axm_status run_batch(void *ctx, size_t item, int worker)
         put_images(j, &b, first);
     else
         b.pixel = j->pixel + first * shape_count(q->node[0].out);
-    for (int i = 0; i < j->s.n_steps; i++)
-        infer_node(&b, j->s.step[i]);
+    for (int s = 0; s < j->s.n_steps; s++) {
+        int node = j->s.step[s];
+        infer_node(&b, node);
+        for (size_t i = 0; j->also && j->also[node] && i < b.images; i++)
+            dump_image(&q->node[node], &b.value[node], i, first + i, j->also[node]);
+    }
     for (size_t i = 0; i < b.images; i++)
         take_image(j, &b, i, first + i, w->row);
     if (j->in->progress && !j->dump)
@@ -443,7 +457,8 @@ static enum axm_status run_batch(void *ctx, size_t item, int worker)
     return AXM_OK;
 }
 
-static enum axm_status run_job(struct job *j, int start, int target)
+/* computed: by node, gets true for those that were; may be NULL. */
+static enum axm_status run_job(struct job *j, int start, int target, bool *computed)
 {
     int threads = pool_threads();
     enum axm_status st = schedule_make(j->in, start, j->given != NULL, target, j->n, &j->s);
@@ -458,6 +473,8 @@ static enum axm_status run_job(struct job *j, int start, int target)
         free(j->bench[i].row);
     }
     free(j->bench);
+    for (int i = 0; computed && i < j->s.n_steps; i++)
+        computed[j->s.step[i]] = true;
     schedule_release(&j->s);
     return st;
 }
@@ -479,7 +496,7 @@ enum axm_status infer_run(const struct infer *in, const struct images *im, size_
     enum axm_status st = check_images(in, im, first, n);
     struct job j = { .in = in, .n = n, .pixel = im->pixel + first * shape_count(im->shape), .logits = logits,
                      .label = label };
-    return st == AXM_OK ? run_job(&j, 0, in->q->n_nodes - 1) : st;
+    return st == AXM_OK ? run_job(&j, 0, in->q->n_nodes - 1, NULL) : st;
 }
 
 enum axm_status infer_dump(const struct infer *in, int node, const struct images *im, size_t first, size_t n,
@@ -488,7 +505,35 @@ enum axm_status infer_dump(const struct infer *in, int node, const struct images
     enum axm_status st = check_images(in, im, first, n);
     struct job j = { .in = in, .n = n, .pixel = im->pixel + first * shape_count(im->shape), .dump = out,
                      .scale = scale };
-    return st == AXM_OK ? run_job(&j, 0, node) : st;
+    return st == AXM_OK ? run_job(&j, 0, node, NULL) : st;
+}
+
+enum axm_status infer_dump_nodes(const struct infer *in, const int *node, int n_nodes,
+                                 const struct images *im, size_t first, size_t n, void *const *out)
+{
+    uint8_t **also = calloc((size_t)in->q->n_nodes, sizeof *also);
+    bool *done = calloc((size_t)in->q->n_nodes, sizeof *done);
+    int target = 0;
+    enum axm_status st = also && done ? check_images(in, im, first, n) : out_of_memory(in);
+    assert(in->q->scheme != QUANT_ACE);
+    for (int i = 0; i < n_nodes && st == AXM_OK; i++) {
+        also[node[i]] = out[i];
+        target = node[i] > target ? node[i] : target;
+    }
+    struct job j = { .in = in, .n = n, .also = also };
+    if (st == AXM_OK) {
+        j.pixel = im->pixel + first * shape_count(im->shape);
+        j.dump = also[target];
+        also[target] = NULL;
+        st = run_job(&j, 0, target, done);
+    }
+    /* What a look-up table passes over. */
+    for (int i = 0; i < n_nodes && st == AXM_OK; i++)
+        if (!done[node[i]])
+            st = infer_dump(in, node[i], im, first, n, out[i], NULL);
+    free(also);
+    free(done);
+    return st;
 }
 
 bool infer_memoised(const struct infer *in, int node)
@@ -504,7 +549,7 @@ enum axm_status infer_dump_from(const struct infer *in, int node, const void *va
     if (in->q->scheme == QUANT_ACE && !scale)
         return fail(AXM_USAGE, "%s: scheme ace needs the scales of the codes of %s", in->q->name,
                     in->q->node[node].name);
-    return run_job(&j, node, target);
+    return run_job(&j, node, target, NULL);
 }
 
 enum axm_status infer_run_from(const struct infer *in, int node, const void *value, const double *scale,
@@ -515,5 +560,5 @@ enum axm_status infer_run_from(const struct infer *in, int node, const void *val
     if (in->q->scheme == QUANT_ACE && !scale)
         return fail(AXM_USAGE, "%s: scheme ace needs the scales of the codes of %s", in->q->name,
                     in->q->node[node].name);
-    return run_job(&j, node, in->q->n_nodes - 1);
+    return run_job(&j, node, in->q->n_nodes - 1, NULL);
 }

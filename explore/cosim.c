@@ -1,55 +1,15 @@
-#include "explore/cosim.h"
+#include "explore/cosim_impl.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/pool.h"
 #include "base/progress.h"
 #include "gen/build.h"
-#include "sim/array.h"
-#include "sim/cycle.h"
-#include "sim/sliced.h"
+
+enum { DUMP_BYTES = 1 << 30 };   /* of a worker */
 
 const char *const cosim_backend_names[COSIM_BACKENDS] = { "rtl", "gates", "cycle", "bitslice" };
-
-/* A layer as a product of matrices, one per group: outputs n, inputs k of each, positions of an image. */
-struct geometry {
-    const struct qnode *node;
-    struct shape in, out;
-    size_t groups, n, k, positions;    /* n and k of one group */
-    int zero_x;                        /* code of padding */
-};
-
-/* What the hardware models need of a layer, made once. */
-struct layer {
-    struct geometry geometry;
-    struct cosim_layer spec;
-    struct axm_mul *mul;
-    unsigned mode;
-    int32_t zero_product;
-    struct axm_lut lut;                /* COSIM_RTL */
-    struct gemm *gemm;
-    struct gemm_weights **weights;     /* [groups]: dnn/'s own product, the expected accumulators */
-    struct sliced *sliced;
-    uint32_t *index;                   /* COSIM_BITSLICE: [groups][positions][k] elements of the packed
-        input */
-};
-
-struct run {
-    const struct qgraph *q;
-    const struct cosim_opts *o;
-    const struct images *im;
-    size_t first, n, batch;
-    int n_layers;
-    struct layer *layer;
-    struct infer *infer;
-    struct array_sim ***array;         /* [workers][layers]: shared where the configuration is the same */
-    int workers;
-    struct progress *progress;
-    pthread_mutex_t lock;              /* of the result */
-    struct cosim_result *out;
-};
 
 /* Images are lanes of compiled gates; else they stream through the Verilated array. */
 static bool in_lanes(const struct run *r)
@@ -96,11 +56,6 @@ static int64_t element(const struct geometry *g, size_t group, size_t p, size_t 
     return ((int64_t)c * g->in.h + y) * g->in.w + x;
 }
 
-static const uint8_t *weights_of(const struct layer *l, size_t group)
-{
-    return (const uint8_t *)l->geometry.node->weight + group * l->geometry.n * l->geometry.k;
-}
-
 /* --- setting up ------------------------------------------------------------------------ */
 
 static struct array_config array_of(const struct run *r, const struct layer *l, bool same_widths)
@@ -109,6 +64,24 @@ static struct array_config array_of(const struct run *r, const struct layer *l, 
     c.mult = l->spec.mult;
     c.order = same_widths ? ARRAY_ORDER_RUNTIME : l->spec.weight_is_a ? ARRAY_WEIGHT_IS_A : ARRAY_WEIGHT_IS_B;
     return c;
+}
+
+static enum axm_status make_index(const struct run *r, struct layer *l)
+{
+    const struct geometry *g = &l->geometry;
+    size_t elements = shape_count(g->in), k_step = in_lanes(r) ? 1 : g->positions,
+        p_step = in_lanes(r) ? g->k : 1;
+    l->index = malloc(g->groups * g->positions * g->k * sizeof *l->index);
+    if (!l->index)
+        return fail(AXM_ENV, "cosim: out of memory for %s", g->node->name);
+    for (size_t group = 0; group < g->groups; group++)
+        for (size_t p = 0; p < g->positions; p++)
+            for (size_t k = 0; k < g->k; k++) {
+                int64_t e = element(g, group, p, k);
+                l->index[group * g->positions * g->k + p * p_step + k * k_step] =
+                    (uint32_t)(e < 0 ? (int64_t)elements : e);
+            }
+    return AXM_OK;
 }
 
 static enum axm_status set_up_layer(struct run *r, int i, const struct cosim_layer *spec)
@@ -137,22 +110,9 @@ static enum axm_status set_up_layer(struct run *r, int i, const struct cosim_lay
         st = gemm_pack(l->gemm, weights_of(l, group), g->n, g->k, &l->weights[group]);
     if (!st && r->o->backend == COSIM_RTL)
         st = axm_lut_build(l->mul, &l->lut);
-    if (st || !in_lanes(r))
-        return st;
-    if ((st = sliced_open(m, spec->weight_is_a, l->mode, bitsim_best_level(), &l->sliced)))
-        return st;
-    size_t elements = shape_count(g->in);
-    l->index = malloc(g->groups * g->positions * g->k * sizeof *l->index);
-    if (!l->index)
-        return fail(AXM_ENV, "cosim: out of memory for %s", g->node->name);
-    for (size_t group = 0, at = 0; group < g->groups; group++)
-        for (size_t p = 0; p < g->positions; p++)
-            for (size_t k = 0; k < g->k; k++) {
-                int64_t e = element(g, group, p, k);
-                l->index[at++] = e < 0 ? (uint32_t)elements : (uint32_t)e;   /* one more element holds
-                    zero_x */
-            }
-    return AXM_OK;
+    if (!st && in_lanes(r))
+        st = sliced_open(m, spec->weight_is_a, l->mode, bitsim_best_level(), &l->sliced);
+    return st ? st : make_index(r, l);
 }
 
 /* The arrays of one worker.  With a table, or with equal multipliers, layers share one. */
@@ -201,18 +161,18 @@ static void close_arrays(struct run *r, int worker)
 
 /* --- comparing ---------------------------------------------------------------------------- */
 
-static void report(struct run *r, int layer, size_t image, size_t channel, size_t position, bool accumulator,
-                   int32_t expected, int32_t actual)
+void cosim_report(struct run *r, const struct work *w, size_t image, size_t channel, size_t position,
+                  bool accumulator, int32_t expected, int32_t actual)
 {
-    const struct geometry *g = &r->layer[layer].geometry;
+    const struct geometry *g = &r->layer[w->layer].geometry;
     const struct array_config *c = &r->o->array;
     pthread_mutex_lock(&r->lock);
     struct cosim_mismatch *m = &r->out->mismatch;
-    /* Of several workers' differences the one that comes first in the data set. */
-    if (!m->found || r->first + image < m->image || (r->first + image == m->image && layer < m->layer)) {
-        size_t row = image % r->batch * g->positions + position, depth = (size_t)c->acc_depth;
-        *m = (struct cosim_mismatch){ .found = true, .accumulator = accumulator, .image = r->first + image,
-            .layer = layer, .channel = (int)channel, .row = (int)(position / (size_t)g->out.w),
+    size_t global = r->first + w->image + image;
+    if (!m->found || global < m->image || (global == m->image && w->layer < m->layer)) {
+        size_t row = image * g->positions + position, depth = (size_t)c->acc_depth;
+        *m = (struct cosim_mismatch){ .found = true, .accumulator = accumulator, .image = global,
+            .layer = w->layer, .channel = (int)channel, .row = (int)(position / (size_t)g->out.w),
             .column = (int)(position % (size_t)g->out.w), .expected = expected, .actual = actual };
         if (!in_lanes(r)) {
             m->tile_n = channel % g->n / (size_t)c->cols * (size_t)c->cols;
@@ -228,89 +188,77 @@ static int32_t code_value(const struct run *r, uint8_t pattern)
     return qgraph_signed(r->q) ? (int8_t)pattern : pattern;
 }
 
-/* A batch of one layer. */
-struct work {
-    int layer;
-    size_t image, images;       /* first, relative to the run; how many */
-    const uint8_t *x;           /* [images][in] codes */
-    const void *expected;       /* [images][out] codes, or int32 logits */
-    uint8_t *xk;                /* [k][stride] */
+/* Streams of a batch through an array, all images' positions in a row. */
+struct stream {
+    uint8_t *x;                 /* [k][stride] */
     size_t stride;              /* >= images * positions, a multiple of 64 */
     int32_t *acc, *y;           /* [n][stride] */
     void *scratch;
 };
 
-static void gather(const struct geometry *g, const struct work *w, size_t group)
+static void gather(const struct layer *l, const struct work *w, size_t group, struct stream *s)
 {
+    const struct geometry *g = &l->geometry;
     size_t in = shape_count(g->in);
-    for (size_t k = 0; k < g->k; k++) {
-        uint8_t *row = w->xk + k * w->stride;
-        for (size_t p = 0; p < g->positions; p++) {
-            int64_t e = element(g, group, p, k);
-            for (size_t i = 0; i < w->images; i++)
-                row[i * g->positions + p] = e < 0 ? (uint8_t)g->zero_x : w->x[i * in + (size_t)e];
+    for (size_t i = 0; i < w->images; i++) {
+        const uint32_t *index = l->index + group * g->k * g->positions;
+        const uint8_t *x = w->x + i * in;
+        for (size_t k = 0; k < g->k; k++, index += g->positions) {
+            uint8_t *row = s->x + k * s->stride + i * g->positions;
+            for (size_t p = 0; p < g->positions; p++)
+                row[p] = index[p] == in ? (uint8_t)g->zero_x : x[index[p]];
         }
-        memset(row + w->images * g->positions, 0, w->stride - w->images * g->positions);
     }
+    for (size_t k = 0, m = w->images * g->positions; k < g->k; k++)
+        memset(s->x + k * s->stride + m, 0, s->stride - m);
 }
 
 /* acc gets the sums of dnn/'s product, then the definition's other terms. */
-static void expected_accumulators(const struct layer *l, const struct work *w, size_t group)
+static void expected_accumulators(const struct layer *l, const struct work *w, size_t group,
+                                  const struct stream *s)
 {
     const struct geometry *g = &l->geometry;
     size_t m = w->images * g->positions;
-    gemm_run(l->weights[group], w->xk, w->stride, m, w->acc, w->stride, w->scratch);
+    gemm_run(l->weights[group], s->x, s->stride, m, s->acc, s->stride, s->scratch);
     for (size_t o = 0; o < g->n; o++) {
         size_t channel = group * g->n + o;
-        int32_t zero = g->node->weight_zero ? g->node->weight_zero[channel] : 0, bias =
-            g->node->bias[channel];
-        int32_t *acc = w->acc + o * w->stride;
+        int32_t zero = g->node->weight_zero ? g->node->weight_zero[channel] : 0;
+        int32_t bias = g->node->bias[channel], *acc = s->acc + o * s->stride;
         for (size_t i = 0; i < m; i++)
             acc[i] += bias;
         for (size_t k = 0; k < g->k && zero; k++)
             for (size_t i = 0; i < m; i++)
-                acc[i] -= zero * (int32_t)w->xk[k * w->stride + i];
+                acc[i] -= zero * (int32_t)s->x[k * s->stride + i];
     }
 }
 
-static int32_t expected_output(const struct run *r, const struct geometry *g, const void *expected, size_t
-                               image,
-                               size_t channel, size_t position)
+static int32_t expected_output(const struct run *r, const struct geometry *g, const struct work *w,
+                               size_t image, size_t channel, size_t position)
 {
     size_t at = image * shape_count(g->out) + channel * g->positions + position;
-    return g->node->is_logits ? ((const int32_t *)expected)[at] : code_value(r, ((const uint8_t
-                                                                                  *)expected)[at]);
+    return g->node->is_logits ? ((const int32_t *)w->expected)[at]
+                              : code_value(r, ((const uint8_t *)w->expected)[at]);
 }
 
-/* Requantizes accumulators and compares both. */
-static enum axm_status compare(struct run *r, const struct work *w, size_t group, const int32_t *acc, const
-                               int32_t *y)
+/* What came out of the array: accumulators, or results. */
+static enum axm_status compare(struct run *r, const struct work *w, size_t group, const struct stream *s,
+                               bool raw)
 {
     const struct geometry *g = &r->layer[w->layer].geometry;
-    const struct qnode *node = g->node;
-    for (size_t o = 0; o < g->n; o++) {
-        size_t channel = group * g->n + o;
+    for (size_t o = 0; o < g->n; o++)
         for (size_t i = 0; i < w->images; i++)
             for (size_t p = 0; p < g->positions; p++) {
-                size_t at = o * w->stride + i * g->positions + p;
-                if (acc && acc[at] != w->acc[at]) {
-                    report(r, w->layer, w->image + i, channel, p, true, w->acc[at], acc[at]);
-                    return AXM_MISMATCH;
-                }
-                int32_t code = y ? y[at] : requantize(acc[at], node->multiplier[channel],
-                                                      node->shift[channel],
-                                                      node->zero, node->lo, node->hi);
-                int32_t want = expected_output(r, g, w->expected, i, channel, p);
-                if (code != want) {
-                    report(r, w->layer, w->image + i, channel, p, false, want, code);
+                size_t at = o * s->stride + i * g->positions + p, channel = group * g->n + o;
+                int32_t want = raw ? s->acc[at] : expected_output(r, g, w, i, channel, p);
+                if (s->y[at] != want) {
+                    cosim_report(r, w, i, channel, p, raw, want, s->y[at]);
                     return AXM_MISMATCH;
                 }
             }
-    }
     return AXM_OK;
 }
 
-static void count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t values)
+void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t values)
 {
     const struct geometry *g = &r->layer[w->layer].geometry;
     pthread_mutex_lock(&r->lock);
@@ -325,12 +273,12 @@ static void count(struct run *r, const struct work *w, const struct array_counte
 }
 
 /* Codes through the array's own requantizer, and in the run's first batch the raw accumulators too. */
-static enum axm_status on_array(struct run *r, struct work *w, int worker)
+static enum axm_status run_array(struct run *r, const struct work *w, struct stream *s)
 {
     struct layer *l = &r->layer[w->layer];
     const struct geometry *g = &l->geometry;
     const struct qnode *node = g->node;
-    struct array_sim *sim = r->array[worker][w->layer];
+    struct array_sim *sim = r->array[w->worker][w->layer];
     struct array_counters counters = { 0 };
     size_t m = w->images * g->positions;
     bool raw = w->image == 0;
@@ -339,131 +287,89 @@ static enum axm_status on_array(struct run *r, struct work *w, int worker)
         array_sim_table(sim, &l->lut);
     for (size_t group = 0; group < g->groups && !st; group++) {
         size_t channel = group * g->n;
-        gather(g, w, group);
-        expected_accumulators(l, w, group);
-        struct array_gemm job = { .m = m, .n = g->n, .k = g->k, .x = w->xk, .x_stride = w->stride,
+        gather(l, w, group, s);
+        struct array_gemm job = { .m = m, .n = g->n, .k = g->k, .x = s->x, .x_stride = s->stride,
             .w = weights_of(l, group), .weight_is_a = l->spec.weight_is_a, .mode = (uint8_t)l->mode,
             .zero_product = l->zero_product, .zero = node->zero, .lo = node->lo, .hi = node->hi,
             .bias = node->bias + channel, .mult = node->multiplier + channel, .shift = node->shift + channel,
-            .wzero = node->weight_zero ? node->weight_zero + channel : NULL, .y = w->y, .y_stride = w->stride,
+            .wzero = node->weight_zero ? node->weight_zero + channel : NULL, .y = s->y, .y_stride = s->stride,
             .seed = r->o->seed + w->image };
-        for (int s = 0; s < 3; s++)
-            job.stall_percent[s] = r->o->stall_percent;
+        for (int i = 0; i < 3; i++)
+            job.stall_percent[i] = r->o->stall_percent;
         st = array_sim_gemm(sim, &job, &counters);
         if (!st)
-            st = compare(r, w, group, NULL, w->y);
+            st = compare(r, w, group, s, false);
         if (!st && raw) {
             struct array_counters extra = { 0 };
             job.raw = true;
+            expected_accumulators(l, w, group, s);
             st = array_sim_gemm(sim, &job, &extra);
             if (!st)
-                st = compare(r, w, group, w->y, NULL);
+                st = compare(r, w, group, s, true);
         }
     }
-    count(r, w, &counters, (1 + raw) * m * g->n * g->groups);
+    cosim_count(r, w, &counters, (1 + raw) * m * g->n * g->groups);
     return st;
 }
 
-/* lanes images a pass; codes come from requantize(). */
-static enum axm_status on_gates(struct run *r, struct work *w)
+static enum axm_status on_array(struct run *r, const struct work *w)
 {
-    struct layer *l = &r->layer[w->layer];
+    const struct layer *l = &r->layer[w->layer];
     const struct geometry *g = &l->geometry;
-    size_t lanes = (size_t)sliced_lanes(l->sliced), words = sliced_words(l->sliced), in = shape_count(g->in);
-    uint64_t *planes = aligned_alloc(64, ((in + 1) * words * sizeof *planes + 63) / 64 * 64);
-    int32_t *acc = aligned_alloc(64, g->n * g->positions * lanes * sizeof *acc);
-    int32_t *y = malloc(g->n * w->stride * sizeof *y);
-    uint8_t *padding = malloc(lanes);
-    uint64_t cycles = 0;
-    enum axm_status st = planes && acc && y && padding ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
-    if (!st) {
-        memset(padding, g->zero_x, lanes);
-        sliced_pack(l->sliced, w->x, in, in, w->images, planes);
-        sliced_pack(l->sliced, padding, 1, 1, lanes, planes + in * words);
-    }
-    for (size_t group = 0; group < g->groups && !st; group++) {
-        gather(g, w, group);
-        expected_accumulators(l, w, group);
-        const uint32_t *index = l->index + group * g->positions * g->k;
-        if (r->o->backend == COSIM_CYCLE) {
-            const struct cycle_gemm job = { .mult = l->sliced, .planes = planes, .index = index,
-                .m = g->positions, .k = g->k, .n = g->n, .w = weights_of(l, group),
-                .zero_product = l->zero_product, .acc = acc };
-            struct array_config c = r->o->array;
-            c.mult = l->spec.mult;
-            st = cycle_gemm(&c, &job, &cycles);
-        } else {
-            sliced_layer(l->sliced, planes, index, g->positions, g->k, weights_of(l, group), g->n, acc);
-        }
-        for (size_t o = 0; o < g->n; o++) {
-            size_t channel = group * g->n + o;
-            int32_t zero = g->node->weight_zero ? g->node->weight_zero[channel] : 0;
-            for (size_t i = 0; i < w->images; i++)
-                for (size_t p = 0; p < g->positions; p++) {
-                    size_t at = i * g->positions + p;
-                    int32_t sum = acc[(o * g->positions + p) * lanes + i] + g->node->bias[channel];
-                    for (size_t k = 0; k < g->k && zero; k++)
-                        sum -= zero * (int32_t)w->xk[k * w->stride + at];
-                    y[o * w->stride + at] = sum;
-                }
-        }
-        if (!st)
-            st = compare(r, w, group, y, NULL);
-    }
-    free(planes);
-    free(acc);
-    free(y);
-    free(padding);
-    /* Each lane is an array of its own: the cycles are those of every image. */
-    count(r, w, &(struct array_counters){ .busy = cycles * w->images }, 2 * w->images * g->positions * g->n
-          * g->groups);
-    return st;
-}
-
-static enum axm_status layer_batch(struct run *r, int layer, size_t image, size_t images, int worker)
-{
-    const struct layer *l = &r->layer[layer];
-    const struct geometry *g = &l->geometry;
-    size_t m = images * g->positions, stride = (m + 63) / 64 * 64, scratch = 64;
+    size_t m = w->images * g->positions, stride = (m + 63) / 64 * 64, scratch = 64;
     for (size_t group = 0; group < g->groups; group++) {
         size_t need = gemm_scratch(l->weights[group], m);
         scratch = need > scratch ? need : scratch;
     }
-    size_t in = shape_count(g->in), out = infer_dump_bytes(g->node);
-    uint8_t *x = malloc(images * in);
-    void *expected = malloc(images * out);
-    struct work w = { .layer = layer, .image = image, .images = images, .x = x, .expected = expected,
-        .stride = stride, .xk = malloc(g->k * stride), .acc = malloc(g->n * stride * sizeof *w.acc),
-        .y = malloc(g->n * stride * sizeof *w.y), .scratch = aligned_alloc(64, (scratch + 63) / 64 * 64) };
-    bool enough = x && expected && w.xk && w.acc && w.y && w.scratch;
-    enum axm_status st = enough ? AXM_OK : fail(AXM_ENV, "cosim: out of memory for %s", g->node->name);
-    if (!st)
-        st = infer_dump(r->infer, g->node->input[0], r->im, r->first + image, images, x, NULL);
-    if (!st)
-        st = infer_dump(r->infer, infer_layer_node(r->q, layer), r->im, r->first + image, images, expected,
-                        NULL);
-    if (!st)
-        st = in_lanes(r) ? on_gates(r, &w) : on_array(r, &w, worker);
-    free(x);
-    free(expected);
-    free(w.xk);
-    free(w.acc);
-    free(w.y);
-    free(w.scratch);
+    struct stream s = { .stride = stride, .x = malloc(g->k * stride),
+        .acc = malloc(g->n * stride * sizeof *s.acc), .y = malloc(g->n * stride * sizeof *s.y),
+        .scratch = aligned_alloc(64, (scratch + 63) / 64 * 64) };
+    enum axm_status st = s.x && s.acc && s.y && s.scratch ? run_array(r, w, &s)
+                                                          : fail(AXM_ENV, "cosim: out of memory for %s",
+                                                                 g->node->name);
+    free(s.x);
+    free(s.acc);
+    free(s.y);
+    free(s.scratch);
     return st;
+}
+
+static enum axm_status run_layers(struct run *r, size_t image, size_t images, int worker, void *const *dump)
+{
+    for (int layer = 0; layer < r->n_layers; layer++) {
+        int node = infer_layer_node(r->q, layer), from = r->q->node[node].input[0];
+        struct work w = { .layer = layer, .worker = worker, .image = image, .images = images };
+        for (int i = 0; i < r->n_dumped; i++) {
+            w.x = r->dumped[i] == from ? dump[i] : w.x;
+            w.expected = r->dumped[i] == node ? dump[i] : w.expected;
+        }
+        enum axm_status st = in_lanes(r) ? cosim_on_gates(r, &w) : on_array(r, &w);
+        if (st)
+            return st;
+        if (progress_stop_requested())
+            return AXM_STOPPED;
+    }
+    return AXM_OK;
 }
 
 static enum axm_status one_batch(void *ctx, size_t item, int worker)
 {
     struct run *r = ctx;
     size_t image = item * r->batch, images = r->n - image < r->batch ? r->n - image : r->batch;
-    for (int layer = 0; layer < r->n_layers; layer++) {
-        enum axm_status st = layer_batch(r, layer, image, images, worker);
-        if (st)
-            return st;
-        if (progress_stop_requested())
-            return AXM_STOPPED;
-    }
+    void **dump = calloc((size_t)r->n_dumped, sizeof *dump);
+    enum axm_status st = dump ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
+    for (int i = 0; i < r->n_dumped && !st; i++)
+        if (!(dump[i] = malloc(images * infer_dump_bytes(&r->q->node[r->dumped[i]]))))
+            st = fail(AXM_ENV, "cosim: out of memory");
+    if (!st)
+        st = infer_dump_nodes(r->infer, r->dumped, r->n_dumped, r->im, r->first + image, images, dump);
+    if (!st)
+        st = run_layers(r, image, images, worker, dump);
+    for (int i = 0; dump && i < r->n_dumped; i++)
+        free(dump[i]);
+    free(dump);
+    if (st)
+        return st;
     pthread_mutex_lock(&r->lock);
     r->out->images += images;
     pthread_mutex_unlock(&r->lock);
@@ -472,6 +378,31 @@ static enum axm_status one_batch(void *ctx, size_t item, int worker)
 }
 
 /* --- all together --------------------------------------------------------------------------- */
+
+/* Nodes whose outputs a batch needs, ascending; memory is bounded by fewer images a batch. */
+static enum axm_status list_dumped(struct run *r)
+{
+    size_t bytes = 0;
+    bool *wanted = calloc((size_t)r->q->n_nodes, sizeof *wanted);
+    r->dumped = calloc((size_t)r->q->n_nodes, sizeof *r->dumped);
+    if (!wanted || !r->dumped) {
+        free(wanted);
+        return fail(AXM_ENV, "cosim: out of memory");
+    }
+    for (int i = 0; i < r->n_layers; i++) {
+        int node = infer_layer_node(r->q, i);
+        wanted[node] = wanted[r->q->node[node].input[0]] = true;
+    }
+    for (int i = 0; i < r->q->n_nodes; i++)
+        if (wanted[i]) {
+            r->dumped[r->n_dumped++] = i;
+            bytes += infer_dump_bytes(&r->q->node[i]);
+        }
+    free(wanted);
+    while (r->batch > 1 && r->batch * bytes > DUMP_BYTES)
+        r->batch = (r->batch + 1) / 2;
+    return AXM_OK;
+}
 
 static enum axm_status open_network(struct run *r)
 {
@@ -506,7 +437,8 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
     out->mismatch = (struct cosim_mismatch){ 0 };
     r.layer = calloc((size_t)r.n_layers, sizeof *r.layer);
     r.array = calloc((size_t)r.workers, sizeof *r.array);
-    enum axm_status st = r.layer && r.array ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
+    r.lanes = calloc((size_t)r.workers, sizeof *r.lanes);
+    enum axm_status st = r.layer && r.array && r.lanes ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
     for (int i = 0; i < r.n_layers && !st; i++)
         st = set_up_layer(&r, i, &layer[n_layers == 1 ? 0 : i]);
     r.batch = o->batch ? o->batch : arrays ? 32 : r.n_layers && r.layer[0].sliced ?
@@ -515,6 +447,8 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
         st = fail(AXM_USAGE, "cosim: at most %d images at once on gates, got %zu",
                   sliced_lanes(r.layer[0].sliced),
                   r.batch);
+    if (!st)
+        st = list_dumped(&r);
     if (!st)
         st = open_network(&r);
     for (int i = 0; i < r.workers && !st && arrays; i++)
@@ -526,6 +460,8 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
     }
     for (int i = 0; i < r.workers && r.array; i++)
         close_arrays(&r, i);
+    for (int i = 0; i < r.workers && r.lanes; i++)
+        cosim_lanes_free(r.lanes[i]);
     infer_close(r.infer);
     for (int i = 0; i < r.n_layers && r.layer; i++) {
         struct layer *l = &r.layer[i];
@@ -540,5 +476,7 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
     }
     free(r.layer);
     free(r.array);
+    free(r.lanes);
+    free(r.dumped);
     return st;
 }

@@ -12,8 +12,8 @@
 struct sliced {
     void *library;
     int lanes, x_bits;
-    void (*pack)(const uint8_t *, size_t, size_t, size_t, uint64_t *);
-    void (*layer)(const void *, const uint32_t *, size_t, size_t, const uint8_t *, size_t, int32_t *);
+    void (*pack)(const uint8_t *, size_t, uint64_t *);
+    void (*layer)(const void *, const uint32_t *, size_t, size_t, const uint8_t *, size_t, int32_t *, size_t);
     void (*cell)(const void *, unsigned, const void *, void *);
     void (*add)(void *, const void *);
     void (*unpack)(const void *, int32_t *);
@@ -111,18 +111,15 @@ size_t sliced_words(const struct sliced *s)
     return (size_t)s->x_bits * (size_t)s->lanes / 64;
 }
 
-void sliced_pack(const struct sliced *s, const uint8_t *codes, size_t image_stride, size_t elements, size_t
-                 images,
-                 uint64_t *planes)
+void sliced_pack(const struct sliced *s, const uint8_t *codes, size_t elements, uint64_t *planes)
 {
-    s->pack(codes, image_stride, elements, images, planes);
+    s->pack(codes, elements, planes);
 }
 
 void sliced_layer(const struct sliced *s, const uint64_t *planes, const uint32_t *index, size_t positions,
-                  size_t k,
-                  const uint8_t *w, size_t n, int32_t *acc)
+                  size_t k, const uint8_t *w, size_t n, int32_t *acc, size_t acc_stride)
 {
-    s->layer(planes, index, positions, k, w, n, acc);
+    s->layer(planes, index, positions, k, w, n, acc, acc_stride);
 }
 
 size_t sliced_sum_words(const struct sliced *s)

@@ -22,17 +22,14 @@ void sliced_close(struct sliced *s);   /* NULL is fine */
 int sliced_lanes(const struct sliced *s);                  /* images a pass */
 size_t sliced_words(const struct sliced *s);               /* 64-bit words of one packed activation */
 
-/* codes: image i, element e at codes[i * image_stride + e], patterns; images <= lanes, the others read 0.
- * planes: [elements][sliced_words()], 64-byte aligned. */
-void sliced_pack(const struct sliced *s, const uint8_t *codes, size_t image_stride, size_t elements, size_t
-                 images,
-                 uint64_t *planes);
+/* codes: [elements][lanes] patterns, 64-byte aligned.  planes: [elements][sliced_words()], too. */
+void sliced_pack(const struct sliced *s, const uint8_t *codes, size_t elements, uint64_t *planes);
 
 /* acc[o][p][lane] = sum over j of f(element index[p][j] of that image, w[o][j]).  index: [positions][k], into
- * planes; w: [n][k] patterns; acc: [n][positions][lanes], 64-byte aligned. */
+ * planes; w: [n][k] patterns; acc: [n][acc_stride], acc_stride >= positions * lanes, a multiple of 16;
+ * 64-byte aligned. */
 void sliced_layer(const struct sliced *s, const uint64_t *planes, const uint32_t *index, size_t positions,
-                  size_t k,
-                  const uint8_t *w, size_t n, int32_t *acc);
+                  size_t k, const uint8_t *w, size_t n, int32_t *acc, size_t acc_stride);
 
 /* The pieces, for simulations of a cell at a time (sim/cycle.h).  Sums are sliced_sum_words() words: 32
  * planes. */

@@ -84,8 +84,7 @@ static void unpack(const W *plane, int32_t *out)
 
 __attribute__((visibility("default")))
 void axm_sliced_layer(const W *planes, const uint32_t *index, size_t positions, size_t k, const uint8_t *w,
-                      size_t n,
-                      int32_t *acc)
+                      size_t n, int32_t *acc, size_t acc_stride)
 {
     for (size_t p = 0; p < positions; p++)
         for (size_t o = 0; o < n; o++) {
@@ -100,7 +99,7 @@ void axm_sliced_layer(const W *planes, const uint32_t *index, size_t positions, 
                 }
                 add(wide, WIDE, narrow, NARROW, SIGNED);
             }
-            unpack(wide, acc + (o * positions + p) * LANES);
+            unpack(wide, acc + o * acc_stride + p * LANES);
         }
 }
 
@@ -134,19 +133,14 @@ void axm_sliced_unpack(const W *planes, int32_t *out)
 }
 
 __attribute__((visibility("default")))
-void axm_sliced_pack(const uint8_t *codes, size_t image_stride, size_t elements, size_t images, uint64_t
-                     *planes)
+void axm_sliced_pack(const uint8_t *codes, size_t elements, uint64_t *planes)
 {
     for (size_t e = 0; e < elements; e++)
         for (size_t word = 0; word < WORDS; word++) {
-            size_t first = word * 64, count = images <= first ? 0 : images - first < 64 ? images - first : 64;
-            uint8_t byte[64] __attribute__((aligned(64))) = { 0 };
-            const uint8_t *from = codes + first * image_stride + e;
-            for (size_t i = 0; i < count; i++)
-                byte[i] = from[i * image_stride];
+            const uint8_t *byte = codes + e * LANES + word * 64;
             uint64_t *to = planes + e * X_BITS * WORDS + word;
 #if defined(__AVX512BW__)
-            __m512i v = _mm512_load_si512(byte);
+            __m512i v = _mm512_loadu_si512(byte);
             for (int b = 0; b < X_BITS; b++)
                 to[b * WORDS] = _mm512_test_epi8_mask(v, _mm512_set1_epi8((char)(1 << b)));
 #else

@@ -48,7 +48,7 @@ static void check(const char *spec, int rows, int cols, int lanes_of_results, si
     rng_init(&r, 1, m * k * n);
     assert_int_equal(sliced_open(&s, true, 0, bitsim_best_level(), &mult), AXM_OK);
     size_t lanes = (size_t)sliced_lanes(mult), elements = m * k;
-    uint8_t *codes = malloc(lanes * elements), *w = malloc(n * k);
+    uint8_t *codes = (uint8_t *)aligned(lanes * elements), *w = malloc(n * k);
     uint32_t *index = malloc(m * k * sizeof *index);
     uint64_t *planes = aligned(elements * sliced_words(mult) * sizeof *planes);
     int32_t *acc = aligned(n * m * lanes * sizeof *acc);
@@ -58,7 +58,7 @@ static void check(const char *spec, int rows, int cols, int lanes_of_results, si
         w[i] = (uint8_t)rng_next(&r);
     for (size_t i = 0; i < m * k; i++)
         index[i] = (uint32_t)(m * k - 1 - i);
-    sliced_pack(mult, codes, elements, elements, lanes, planes);
+    sliced_pack(mult, codes, elements, planes);
     struct cycle_gemm g = { .mult = mult, .planes = planes, .index = index, .m = m, .k = k, .n = n, .w = w,
         .zero_product = (int32_t)axm_mul_value(model, axm_eval(model, 0, 0), 16), .acc = acc };
     assert_int_equal(cycle_gemm(&c, &g, &busy), AXM_OK);
@@ -67,7 +67,7 @@ static void check(const char *spec, int rows, int cols, int lanes_of_results, si
             for (size_t i = 0; i < lanes; i += 37) {
                 int64_t sum = 0;
                 for (size_t j = 0; j < k; j++) {
-                    uint64_t x = codes[i * elements + index[p * k + j]];
+                    uint64_t x = codes[index[p * k + j] * lanes + i];
                     sum += axm_mul_value(model, axm_eval(model, w[o * k + j], x), 16);
                 }
                 CHECK(acc[(o * m + p) * lanes + i] == sum, "%s %dx%d: column %zu, row %zu, image %zu",

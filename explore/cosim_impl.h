@@ -1,0 +1,75 @@
+/* What the parts of cosim.c share: the layers as matrix products, a batch, and what a difference is. */
+#ifndef AXM_EXPLORE_COSIM_IMPL_H
+#define AXM_EXPLORE_COSIM_IMPL_H
+
+#include <pthread.h>
+
+#include "explore/cosim.h"
+#include "sim/array.h"
+#include "sim/sliced.h"
+
+/* A layer as a product of matrices, one per group: outputs n, inputs k of each, positions of an image. */
+struct geometry {
+    const struct qnode *node;
+    struct shape in, out;
+    size_t groups, n, k, positions;    /* n and k of one group */
+    int zero_x;                        /* code of padding */
+};
+
+/* What the hardware models need of a layer, made once. */
+struct layer {
+    struct geometry geometry;
+    struct cosim_layer spec;
+    struct axm_mul *mul;
+    unsigned mode;
+    int32_t zero_product;
+    struct axm_lut lut;                /* COSIM_RTL */
+    struct gemm *gemm;
+    struct gemm_weights **weights;     /* [groups]: dnn/'s own product, the expected accumulators */
+    struct sliced *sliced;
+    uint32_t *index;                   /* elements of the input (c, h, w order), the one behind the last:
+                                        * padding.  Lanes: [groups][positions][k], arrays: [groups][k][positions] */
+};
+
+struct run {
+    const struct qgraph *q;
+    const struct cosim_opts *o;
+    const struct images *im;
+    size_t first, n, batch;
+    int n_layers;
+    struct layer *layer;
+    struct infer *infer;
+    struct array_sim ***array;         /* [workers][layers]: shared where the configuration is the same */
+    struct lanes **lanes;              /* [workers]: what cosim_lanes.c works in */
+    int *dumped, n_dumped;             /* nodes whose codes are compared or go into a layer */
+    int workers;
+    struct progress *progress;
+    pthread_mutex_t lock;              /* of the result */
+    struct cosim_result *out;
+};
+
+/* A batch of one layer. */
+struct work {
+    int layer, worker;
+    size_t image, images;       /* first, relative to the run; how many */
+    const uint8_t *x;           /* [images][in] codes */
+    const void *expected;       /* [images][out] codes, or int32 logits */
+};
+
+static inline const uint8_t *weights_of(const struct layer *l, size_t group)
+{
+    return (const uint8_t *)l->geometry.node->weight + group * l->geometry.n * l->geometry.k;
+}
+
+/* Image and position are those of the batch; of several workers' differences the one that comes first in the
+ * data set stays. */
+void cosim_report(struct run *r, const struct work *w, size_t image, size_t channel, size_t position,
+                  bool accumulator, int32_t expected, int32_t actual);
+/* Adds to the layer's counters. */
+void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t values);
+
+/* COSIM_CYCLE and COSIM_BITSLICE: images are lanes of compiled gates. */
+enum axm_status cosim_on_gates(struct run *r, const struct work *w) AXM_MUST_CHECK;
+void cosim_lanes_free(struct lanes *s);
+
+#endif

@@ -1,0 +1,319 @@
+/* Backends whose images are the lanes of compiled gates.  Everything lies lane by lane, [element][lane], so that
+ * what an output position reads are whole rows: dnn/'s product takes a position's lanes for columns, and gives
+ * sums in the order in which the gates give theirs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "explore/cosim_impl.h"
+#include "sim/cycle.h"
+
+enum { COLUMNS = 2048 };            /* of a product of dnn/: positions times lanes */
+
+struct lanes {
+    size_t lanes;
+    int x_node, want_node;          /* whose codes x and want hold in this batch; -1: none */
+    size_t image;                   /* which batch */
+    size_t x_room, want_room, scratch_room;
+    uint8_t *x, *want;              /* [elements + 1][lanes], the last: padding; [outputs][lanes] */
+    uint64_t *planes;               /* of x, packed */
+    size_t plane_room;
+    uint8_t *scratch;               /* the rest, one layer's */
+};
+
+void cosim_lanes_free(struct lanes *s)
+{
+    if (!s)
+        return;
+    free(s->x);
+    free(s->want);
+    free(s->planes);
+    free(s->scratch);
+    free(s);
+}
+
+/* old, or another one of at least bytes, contents lost; NULL if out of memory. */
+static void *grown(void *old, size_t *room, size_t bytes)
+{
+    if (bytes <= *room)
+        return old;
+    free(old);
+    void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    *room = p ? bytes : 0;
+    return p;
+}
+
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+/* 16 rows of 16 bytes, rows become columns: four perfect shuffles. */
+static void transpose16(const uint8_t *from, size_t from_stride, uint8_t *to, size_t to_stride)
+{
+    bytes16 a[16], b[16];
+    for (int i = 0; i < 16; i++)
+        memcpy(&a[i], from + (size_t)i * from_stride, 16);
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 8; i++) {
+            b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
+                                               7, 23);
+            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+                                                   29, 14, 30, 15, 31);
+        }
+        memcpy(a, b, sizeof a);
+    }
+    for (int i = 0; i < 16; i++)
+        memcpy(to + (size_t)i * to_stride, &a[i], 16);
+}
+
+/* [images][elements] to [elements][lanes], lanes without an image 0. */
+static void to_lanes(const uint8_t *from, size_t images, size_t elements, size_t lanes, uint8_t *to)
+{
+    for (size_t e = 0; images < lanes && e < elements; e++)
+        memset(to + e * lanes + images, 0, lanes - images);
+    size_t e = 0;
+    for (; e + 16 <= elements; e += 16) {
+        size_t i = 0;
+        for (; i + 16 <= images; i += 16)
+            transpose16(from + i * elements + e, elements, to + e * lanes + i, lanes);
+        for (; i < images; i++)
+            for (size_t j = e; j < e + 16; j++)
+                to[j * lanes + i] = from[i * elements + j];
+    }
+    for (; e < elements; e++)
+        for (size_t i = 0; i < images; i++)
+            to[e * lanes + i] = from[i * elements + e];
+}
+
+/* --- output codes ----------------------------------------------------------------------------------- */
+
+/* n sums of one channel and the codes that dnn/ has for them. */
+struct codes {
+    const int32_t *sum, *sum_x;
+    const uint8_t *want;
+    size_t n;
+    int32_t bias, weight_zero, multiplier, shift, zero, lo, hi, flip;
+};
+
+static inline __attribute__((always_inline)) bool equal_body(const struct codes *c)
+{
+    const int32_t *sum = c->sum, *sum_x = c->sum_x;
+    const uint8_t *want = c->want;
+    const int64_t half = (int64_t)1 << (c->shift - 1), multiplier = c->multiplier;
+    const int32_t bias = c->bias, weight_zero = c->weight_zero, zero = c->zero, lo = c->lo, hi = c->hi,
+        flip = c->flip, shift = c->shift;
+    int32_t odd = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        int64_t t = sum[i] + bias - weight_zero * sum_x[i];
+        int64_t v = zero + ((t * multiplier + half) >> shift);
+        v = v < lo ? lo : v;
+        v = v > hi ? hi : v;
+        odd |= (int32_t)v ^ ((want[i] ^ flip) - flip);
+    }
+    return !odd;
+}
+
+#if defined(__x86_64__)
+static __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")))
+bool equal_avx512(const struct codes *c)
+{
+    return equal_body(c);
+}
+
+static __attribute__((target("avx2"))) bool equal_avx2(const struct codes *c)
+{
+    return equal_body(c);
+}
+#endif
+
+static bool codes_equal(const struct codes *c)
+{
+#if defined(__x86_64__)
+    switch (bitsim_best_level()) {
+    case BITSIM_AVX512: return equal_avx512(c);
+    case BITSIM_AVX2: return equal_avx2(c);
+    default: break;
+    }
+#endif
+    return equal_body(c);
+}
+
+/* --- a layer ---------------------------------------------------------------------------------------------- */
+
+/* What a few positions of a group work in; [..][columns]. */
+struct chunk {
+    size_t positions, columns;      /* columns = positions * lanes, the stride; of the last chunk less is used */
+    uint8_t *x;                     /* [k] */
+    int32_t *expected, *actual;     /* [n], sums of products */
+    int32_t *sum_x;
+    void *gemm;
+};
+
+static enum axm_status open_chunk(const struct layer *l, struct lanes *s, struct chunk *c)
+{
+    const struct geometry *g = &l->geometry;
+    c->positions = COLUMNS / s->lanes < g->positions ? COLUMNS / s->lanes : g->positions;
+    c->columns = c->positions * s->lanes;
+    size_t gemm = 64;
+    for (size_t group = 0; group < g->groups; group++) {
+        size_t need = gemm_scratch(l->weights[group], c->columns);
+        gemm = need > gemm ? need : gemm;
+    }
+    size_t x = g->k * c->columns, sums = g->n * c->columns * sizeof(int32_t);
+    s->scratch = grown(s->scratch, &s->scratch_room, x + 2 * sums + c->columns * sizeof(int32_t) + gemm);
+    if (!s->scratch)
+        return fail(AXM_ENV, "cosim: out of memory for %s", g->node->name);
+    c->x = s->scratch;
+    c->expected = (int32_t *)(c->x + x);
+    c->actual = c->expected + g->n * c->columns;
+    c->sum_x = c->actual + g->n * c->columns;
+    c->gemm = c->sum_x + c->columns;
+    return AXM_OK;
+}
+
+/* Activations of positions p0 .. p0 + n_p - 1, and their sums. */
+static void fill(const struct layer *l, const struct lanes *s, const uint32_t *index, size_t n_p,
+                 const struct chunk *c)
+{
+    const struct geometry *g = &l->geometry;
+    for (size_t k = 0; k < g->k; k++)
+        for (size_t p = 0; p < n_p; p++)
+            memcpy(c->x + k * c->columns + p * s->lanes, s->x + index[p * g->k + k] * s->lanes, s->lanes);
+    memset(c->sum_x, 0, c->columns * sizeof *c->sum_x);
+    for (size_t k = 0; g->node->weight_zero && k < g->k; k++)
+        for (size_t i = 0; i < n_p * s->lanes; i++)
+            c->sum_x[i] += c->x[k * c->columns + i];
+}
+
+/* Position p0 + p of the group's output o: sums, then codes or logits. */
+static enum axm_status compare(struct run *r, const struct work *w, const struct lanes *s, size_t group,
+                               size_t o, size_t p0, size_t p, const struct chunk *c)
+{
+    const struct geometry *g = &r->layer[w->layer].geometry;
+    const struct qnode *node = g->node;
+    size_t channel = group * g->n + o, at = o * c->columns + p * s->lanes;
+    struct codes k = { .sum = c->actual + at, .sum_x = c->sum_x + p * s->lanes, .n = w->images,
+        .want = s->want + (channel * g->positions + p0 + p) * s->lanes, .bias = node->bias[channel],
+        .weight_zero = node->weight_zero ? node->weight_zero[channel] : 0,
+        .flip = qgraph_signed(r->q) ? 0x80 : 0, .zero = node->zero, .lo = node->lo, .hi = node->hi,
+        .multiplier = node->multiplier[channel], .shift = node->shift[channel] };
+    bool sums = !memcmp(c->expected + at, k.sum, w->images * sizeof *k.sum);
+    if (sums && !node->is_logits && codes_equal(&k))
+        return AXM_OK;
+    for (size_t i = 0; i < w->images; i++) {
+        int32_t more = k.bias - k.weight_zero * k.sum_x[i], want, got;
+        if (c->expected[at + i] != k.sum[i]) {
+            cosim_report(r, w, i, channel, p0 + p, true, c->expected[at + i] + more, k.sum[i] + more);
+            return AXM_MISMATCH;
+        }
+        if (node->is_logits)
+            want = ((const int32_t *)w->expected)[i * shape_count(g->out) + channel * g->positions + p0 + p];
+        else
+            want = (k.want[i] ^ k.flip) - k.flip;
+        got = requantize(k.sum[i] + more, k.multiplier, k.shift, k.zero, k.lo, k.hi);
+        if (want != got) {
+            cosim_report(r, w, i, channel, p0 + p, false, want, got);
+            return AXM_MISMATCH;
+        }
+    }
+    return AXM_OK;
+}
+
+/* One group on gates: cycle by cycle all positions at once, else a chunk at a time. */
+static enum axm_status run_group(struct run *r, const struct work *w, struct lanes *s, size_t group,
+                                 const struct chunk *c, int32_t *all, uint64_t *cycles)
+{
+    struct layer *l = &r->layer[w->layer];
+    const struct geometry *g = &l->geometry;
+    const uint32_t *index = l->index + group * g->positions * g->k;
+    const uint8_t *weights = weights_of(l, group);
+    enum axm_status st = AXM_OK;
+    if (all) {
+        const struct cycle_gemm job = { .mult = l->sliced, .planes = s->planes, .index = index,
+            .m = g->positions, .k = g->k, .n = g->n, .w = weights, .zero_product = l->zero_product, .acc = all };
+        struct array_config a = r->o->array;
+        a.mult = l->spec.mult;
+        st = cycle_gemm(&a, &job, cycles);
+    }
+    for (size_t p0 = 0; p0 < g->positions && !st; p0 += c->positions) {
+        size_t n_p = g->positions - p0 < c->positions ? g->positions - p0 : c->positions;
+        fill(l, s, index + p0 * g->k, n_p, c);
+        gemm_run(l->weights[group], c->x, c->columns, n_p * s->lanes, c->expected, c->columns, c->gemm);
+        if (!all)
+            sliced_layer(l->sliced, s->planes, index + p0 * g->k, n_p, g->k, weights, g->n, c->actual,
+                         c->columns);
+        for (size_t o = 0; o < g->n && !st; o++) {
+            if (all)
+                memcpy(c->actual + o * c->columns, all + (o * g->positions + p0) * s->lanes,
+                       n_p * s->lanes * sizeof *all);
+            for (size_t p = 0; p < n_p && !st; p++)
+                st = compare(r, w, s, group, o, p0, p, c);
+        }
+    }
+    return st;
+}
+
+/* x, planes and want of this layer; what one layer gives is often what the next one reads. */
+static enum axm_status load(struct run *r, const struct work *w, struct lanes *s)
+{
+    const struct layer *l = &r->layer[w->layer];
+    const struct geometry *g = &l->geometry;
+    size_t in = shape_count(g->in), out = shape_count(g->out), words = sliced_words(l->sliced);
+    int from = g->node->input[0], node = infer_layer_node(r->q, w->layer);
+    if (s->image != w->image || w->layer == 0)
+        s->x_node = s->want_node = -1;
+    s->image = w->image;
+    if (s->want_node == from && s->want_room >= (in + 1) * s->lanes) {
+        uint8_t *x = s->x;
+        size_t room = s->x_room;
+        s->x = s->want;
+        s->x_room = s->want_room;
+        s->want = x;
+        s->want_room = room;
+        s->x_node = from;
+        s->want_node = -1;
+    }
+    bool fresh = s->x_node != from;
+    if (fresh)
+        s->x = grown(s->x, &s->x_room, (in + 1) * s->lanes);
+    s->want = grown(s->want, &s->want_room, (out + 1) * s->lanes);
+    s->planes = grown(s->planes, &s->plane_room, (in + 1) * words * sizeof *s->planes);
+    if (!s->x || !s->want || !s->planes)
+        return fail(AXM_ENV, "cosim: out of memory for %s", g->node->name);
+    if (fresh)
+        to_lanes(w->x, w->images, in, s->lanes, s->x);
+    s->x_node = from;
+    memset(s->x + in * s->lanes, g->zero_x, s->lanes);
+    sliced_pack(l->sliced, s->x, in + 1, s->planes);
+    s->want_node = -1;
+    if (!g->node->is_logits) {
+        to_lanes(w->expected, w->images, out, s->lanes, s->want);
+        s->want_node = node;
+    }
+    return AXM_OK;
+}
+
+enum axm_status cosim_on_gates(struct run *r, const struct work *w)
+{
+    struct layer *l = &r->layer[w->layer];
+    const struct geometry *g = &l->geometry;
+    struct lanes **mine = &r->lanes[w->worker];
+    if (!*mine && (*mine = calloc(1, sizeof **mine)))
+        (*mine)->lanes = (size_t)sliced_lanes(l->sliced);
+    struct lanes *s = *mine;
+    if (!s)
+        return fail(AXM_ENV, "cosim: out of memory");
+    struct chunk c = { 0 };
+    uint64_t cycles = 0;
+    int32_t *all = NULL;
+    enum axm_status st = load(r, w, s);
+    if (!st)
+        st = open_chunk(l, s, &c);
+    if (!st && r->o->backend == COSIM_CYCLE &&
+        !(all = aligned_alloc(64, g->n * g->positions * s->lanes * sizeof *all)))
+        st = fail(AXM_ENV, "cosim: out of memory for %s", g->node->name);
+    for (size_t group = 0; group < g->groups && !st; group++)
+        st = run_group(r, w, s, group, &c, all, &cycles);
+    free(all);
+    /* Each lane is an array of its own: the cycles are those of every image. */
+    cosim_count(r, w, &(struct array_counters){ .busy = cycles * w->images },
+                2 * w->images * g->positions * g->n * g->groups);
+    return st;
+}
