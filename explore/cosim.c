@@ -356,18 +356,15 @@ static enum axm_status one_batch(void *ctx, size_t item, int worker)
 {
     struct run *r = ctx;
     size_t image = item * r->batch, images = r->n - image < r->batch ? r->n - image : r->batch;
-    void **dump = calloc((size_t)r->n_dumped, sizeof *dump);
-    enum axm_status st = dump ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
+    void **dump = r->dump + worker * r->n_dumped;
+    enum axm_status st = AXM_OK;
     for (int i = 0; i < r->n_dumped && !st; i++)
-        if (!(dump[i] = malloc(images * infer_dump_bytes(&r->q->node[r->dumped[i]]))))
+        if (!dump[i] && !(dump[i] = malloc(r->batch * infer_dump_bytes(&r->q->node[r->dumped[i]]))))
             st = fail(AXM_ENV, "cosim: out of memory");
     if (!st)
         st = infer_dump_nodes(r->infer, r->dumped, r->n_dumped, r->im, r->first + image, images, dump);
     if (!st)
         st = run_layers(r, image, images, worker, dump);
-    for (int i = 0; dump && i < r->n_dumped; i++)
-        free(dump[i]);
-    free(dump);
     if (st)
         return st;
     pthread_mutex_lock(&r->lock);
@@ -399,6 +396,9 @@ static enum axm_status list_dumped(struct run *r)
             bytes += infer_dump_bytes(&r->q->node[i]);
         }
     free(wanted);
+    r->dump = calloc((size_t)r->workers * (size_t)r->n_dumped, sizeof *r->dump);
+    if (!r->dump)
+        return fail(AXM_ENV, "cosim: out of memory");
     while (r->batch > 1 && r->batch * bytes > DUMP_BYTES)
         r->batch = (r->batch + 1) / 2;
     return AXM_OK;
@@ -477,6 +477,9 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
     free(r.layer);
     free(r.array);
     free(r.lanes);
+    for (int i = 0; r.dump && i < r.workers * r.n_dumped; i++)
+        free(r.dump[i]);
+    free(r.dump);
     free(r.dumped);
     return st;
 }

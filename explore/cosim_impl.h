@@ -41,6 +41,7 @@ struct run {
     struct infer *infer;
     struct array_sim ***array;         /* [workers][layers]: shared where the configuration is the same */
     struct lanes **lanes;              /* [workers]: what cosim_lanes.c works in */
+    void **dump;                       /* [workers][n_dumped]: outputs of a batch, NULL until the first */
     int *dumped, n_dumped;             /* nodes whose codes are compared or go into a layer */
     int workers;
     struct progress *progress;

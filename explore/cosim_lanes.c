@@ -18,6 +18,9 @@ struct lanes {
     uint64_t *planes;               /* of x, packed */
     size_t plane_room;
     uint8_t *scratch;               /* the rest, one layer's */
+    int32_t *all;                   /* COSIM_CYCLE: sums of a group */
+    size_t all_room;
+    struct cycle_space space;
 };
 
 void cosim_lanes_free(struct lanes *s)
@@ -28,6 +31,8 @@ void cosim_lanes_free(struct lanes *s)
     free(s->want);
     free(s->planes);
     free(s->scratch);
+    free(s->all);
+    free(s->space.memory);
     free(s);
 }
 
@@ -218,19 +223,20 @@ static enum axm_status compare(struct run *r, const struct work *w, const struct
 
 /* One group on gates: cycle by cycle all positions at once, else a chunk at a time. */
 static enum axm_status run_group(struct run *r, const struct work *w, struct lanes *s, size_t group,
-                                 const struct chunk *c, int32_t *all, uint64_t *cycles)
+                                 const struct chunk *c, uint64_t *cycles)
 {
     struct layer *l = &r->layer[w->layer];
     const struct geometry *g = &l->geometry;
     const uint32_t *index = l->index + group * g->positions * g->k;
     const uint8_t *weights = weights_of(l, group);
+    int32_t *all = r->o->backend == COSIM_CYCLE ? s->all : NULL;
     enum axm_status st = AXM_OK;
     if (all) {
         const struct cycle_gemm job = { .mult = l->sliced, .planes = s->planes, .index = index,
             .m = g->positions, .k = g->k, .n = g->n, .w = weights, .zero_product = l->zero_product, .acc = all };
         struct array_config a = r->o->array;
         a.mult = l->spec.mult;
-        st = cycle_gemm(&a, &job, cycles);
+        st = cycle_gemm(&a, &job, &s->space, cycles);
     }
     for (size_t p0 = 0; p0 < g->positions && !st; p0 += c->positions) {
         size_t n_p = g->positions - p0 < c->positions ? g->positions - p0 : c->positions;
@@ -302,16 +308,16 @@ enum axm_status cosim_on_gates(struct run *r, const struct work *w)
         return fail(AXM_ENV, "cosim: out of memory");
     struct chunk c = { 0 };
     uint64_t cycles = 0;
-    int32_t *all = NULL;
     enum axm_status st = load(r, w, s);
     if (!st)
         st = open_chunk(l, s, &c);
-    if (!st && r->o->backend == COSIM_CYCLE &&
-        !(all = aligned_alloc(64, g->n * g->positions * s->lanes * sizeof *all)))
-        st = fail(AXM_ENV, "cosim: out of memory for %s", g->node->name);
+    if (!st && r->o->backend == COSIM_CYCLE) {
+        s->all = grown(s->all, &s->all_room, g->n * g->positions * s->lanes * sizeof *s->all);
+        if (!s->all)
+            st = fail(AXM_ENV, "cosim: out of memory for %s", g->node->name);
+    }
     for (size_t group = 0; group < g->groups && !st; group++)
-        st = run_group(r, w, s, group, &c, all, &cycles);
-    free(all);
+        st = run_group(r, w, s, group, &c, &cycles);
     /* Each lane is an array of its own: the cycles are those of every image. */
     cosim_count(r, w, &(struct array_counters){ .busy = cycles * w->images },
                 2 * w->images * g->positions * g->n * g->groups);

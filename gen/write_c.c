@@ -143,3 +143,132 @@ enum axm_status write_c(const struct netlist *nl, struct strbuf *out)
     free(read);
     return write_end(nl, out);
 }
+
+/* --- in parts --------------------------------------------------------------------------- */
+
+enum { OF_PORT = 1, OF_OTHERS = 2, JOINED = OF_PORT | OF_OTHERS };
+
+struct parts {
+    const struct netlist *nl;
+    const bool *read;
+    unsigned char *depends;     /* by net: OF_PORT | OF_OTHERS */
+    bool *crosses;              /* by net: not joined, but read where that is */
+    int port;                   /* index among all ports */
+};
+
+static void find_parts(struct parts *s)
+{
+    for (int p = 0; p < netlist_ports(s->nl); p++) {
+        const struct port *port = netlist_port(s->nl, p);
+        for (int k = 0; !port->is_output && k < port->bus.n; k++)
+            s->depends[port->bus.bit[k]] = p == s->port ? OF_PORT : OF_OTHERS;
+    }
+    for (size_t i = 0; i < netlist_cells(s->nl); i++) {
+        const struct cell *c = netlist_cell(s->nl, i);
+        unsigned char d = 0;
+        for (int k = 0; k < cell_inputs(c->kind); k++)
+            d |= s->depends[c->in[k]];
+        for (int k = 0; k < cell_outputs(c->kind); k++)
+            s->depends[c->out[k]] = d;
+        for (int k = 0; d == JOINED && k < cell_inputs(c->kind); k++)
+            s->crosses[c->in[k]] = c->in[k] > NET_1 && s->depends[c->in[k]] != JOINED;
+    }
+    for (int p = 0; p < netlist_ports(s->nl); p++) {
+        const struct port *port = netlist_port(s->nl, p);
+        for (int k = 0; port->is_output && k < port->bus.n; k++) {
+            net n = port->bus.bit[k];
+            s->crosses[n] |= n > NET_1 && s->depends[n] != JOINED;
+        }
+    }
+}
+
+/* A net without inputs behind it counts to the rest. */
+static bool is_of(const struct parts *s, net n, unsigned char part)
+{
+    return s->depends[n] == part || (part == OF_OTHERS && !s->depends[n]);
+}
+
+/* What crosses from a part, in order of the nets: format (NULL: none) gets net and place.  Returns how many. */
+static int each_crossing(const struct parts *s, unsigned char part, const char *format, struct strbuf *out)
+{
+    int at = 0;
+    for (net n = NET_1 + 1; n < netlist_nets(s->nl); n++)
+        if (s->crosses[n] && is_of(s, n, part)) {
+            if (format)
+                strbuf_addf(out, format, n, at);
+            at++;
+        }
+    return at;
+}
+
+static void put_cells(const struct parts *s, unsigned char part, struct strbuf *out)
+{
+    for (size_t i = 0; i < netlist_cells(s->nl); i++) {
+        const struct cell *c = netlist_cell(s->nl, i);
+        if (is_of(s, c->out[0], part))
+            put_cell(out, c, s->read);
+    }
+}
+
+static void put_part(const struct parts *s, unsigned char part, const char *name, struct strbuf *out)
+{
+    int words = each_crossing(s, part, NULL, out);
+    strbuf_addf(out, "enum { %s_%s_words = %d };\n", netlist_name(s->nl), name, words);
+    strbuf_addf(out, "static inline void %s_%s(const W *in, W *mid)\n{\n", netlist_name(s->nl), name);
+    for (int p = 0, bit = 0; p < netlist_ports(s->nl); p++) {
+        const struct port *port = netlist_port(s->nl, p);
+        bool mine = !port->is_output && (p == s->port) == (part == OF_PORT);
+        for (int k = 0; mine && k < port->bus.n; k++, bit++)
+            if (s->read[port->bus.bit[k]])
+                strbuf_addf(out, "    const W n%u = in[%d];\n", port->bus.bit[k], bit);
+    }
+    put_cells(s, part, out);
+    each_crossing(s, part, "    mid[%2$d] = n%1$u;\n", out);
+    strbuf_adds(out, "}\n\n");
+}
+
+static void put_join(const struct parts *s, struct strbuf *out)
+{
+    strbuf_addf(out, "static inline __attribute__((always_inline))\nvoid %s_join(const W *first, ",
+                netlist_name(s->nl));
+    strbuf_adds(out, "const uint64_t *rest, W *out)\n{\n");
+    each_crossing(s, OF_PORT, "    const W n%u = first[%d];\n", out);
+    each_crossing(s, OF_OTHERS, "    const W n%u = (W){ 0 } | rest[%d];\n", out);
+    put_cells(s, JOINED, out);
+    for (int p = 0, bit = 0; p < netlist_ports(s->nl); p++) {
+        const struct port *port = netlist_port(s->nl, p);
+        for (int k = 0; port->is_output && k < port->bus.n; k++) {
+            strbuf_addf(out, "    out[%d] = ", bit++);
+            put_net(out, port->bus.bit[k]);
+            strbuf_adds(out, ";\n");
+        }
+    }
+    strbuf_adds(out, "}\n");
+}
+
+enum axm_status write_c_parts(const struct netlist *nl, int port, struct strbuf *out)
+{
+    enum axm_status st = write_begin(nl, "/* ", " */", out);
+    if (st)
+        return st;
+    if (netlist_has_registers(nl))
+        return fail(AXM_USAGE, "%s: has registers; only combinational circuits are written in parts",
+                    netlist_name(nl));
+    bool *read = netlist_read_nets(nl);
+    struct parts s = { .nl = nl, .read = read, .port = port, .depends = calloc(netlist_nets(nl), 1),
+                       .crosses = calloc(netlist_nets(nl), sizeof(bool)) };
+    if (!read || !s.depends || !s.crosses) {
+        st = fail(AXM_ENV, "%s: out of memory while writing C", netlist_name(nl));
+    } else {
+        find_parts(&s);
+        strbuf_adds(out, head);
+        put_part(&s, OF_PORT, "first", out);
+        put_part(&s, OF_OTHERS, "rest", out);
+        put_join(&s, out);
+        st = write_end(nl, out);
+    }
+    free(read);
+    free(s.depends);
+    free(s.crosses);
+    return st;
+}

@@ -23,21 +23,14 @@ struct machine {
     uint8_t *shadow, *weight;           /* [rows][cols] */
     uint64_t *psum[2];                  /* [rows][cols] sums: registers now and after the edge */
     uint64_t *bank;                     /* [acc_depth][cols] */
-    const uint64_t *zero;               /* planes of activation 0 */
+    uint64_t *zero;                     /* activation 0, packed */
+    uint8_t *zero_code;                 /* [lanes] */
 };
 
 /* One job: columns n_0.., rows m_0.. of m_count. */
 struct job {
     size_t n_0, m_0, m_count, cols;
 };
-
-static void *aligned(size_t bytes)
-{
-    void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (p)
-        memset(p, 0, bytes);
-    return p;
-}
 
 static const uint64_t *activation(const struct machine *s, const struct job *j, const struct beat *b,
                                   size_t row)
@@ -149,27 +142,51 @@ static uint64_t run_job(struct machine *s, const struct job *j)
     return cycles;
 }
 
-enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g, uint64_t *busy)
+/* A piece of the space, or only its size; 64-byte aligned. */
+static void *take(const struct cycle_space *space, size_t *at, size_t bytes)
+{
+    void *piece = space->memory ? (char *)space->memory + *at : NULL;
+    *at += (bytes + 63) / 64 * 64;
+    return piece;
+}
+
+/* Lays the machine out in the space; returns the bytes it takes. */
+static size_t lay_out(struct machine *s, const struct cycle_space *space, size_t depth)
+{
+    size_t at = 0, cells = (size_t)s->c->rows * s->c->cols, sum = s->sum_words * sizeof(uint64_t);
+    s->zero = take(space, &at, s->x_words * sizeof(uint64_t));
+    s->zero_code = take(space, &at, (size_t)sliced_lanes(s->g->mult));
+    s->history = take(space, &at, ((size_t)s->latency + 1) * sizeof *s->history);
+    s->shadow = take(space, &at, cells);
+    s->weight = take(space, &at, cells);
+    s->psum[0] = take(space, &at, cells * sum);
+    s->psum[1] = take(space, &at, cells * sum);
+    s->bank = take(space, &at, depth * (size_t)s->c->cols * sum);
+    return at;
+}
+
+enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g, struct cycle_space *space,
+                           uint64_t *busy)
 {
     if (c->dataflow != ARRAY_WS)
         return fail(AXM_USAGE, "array: only the weight-stationary one is simulated cycle by cycle on gates");
-    struct machine s = { .c = c, .g = g, .sum_words = sliced_sum_words(g->mult), .x_words =
-        sliced_words(g->mult),
-        .k_tiles = (g->k + c->rows - 1) / c->rows, .latency = c->rows + c->cols + array_row_sum(c) };
-    size_t cells = (size_t)c->rows * c->cols, sum = s.sum_words * sizeof(uint64_t);
+    struct machine s = { .c = c, .g = g, .sum_words = sliced_sum_words(g->mult),
+        .x_words = sliced_words(g->mult), .k_tiles = (g->k + c->rows - 1) / c->rows,
+        .latency = c->rows + c->cols + array_row_sum(c) };
     size_t depth = g->m < (size_t)c->acc_depth ? g->m : (size_t)c->acc_depth;
-    uint64_t *zero = aligned(s.x_words * sizeof *zero);
-    s.zero = zero;
-    s.history = calloc((size_t)s.latency + 1, sizeof *s.history);
-    s.shadow = calloc(cells, 1);
-    s.weight = calloc(cells, 1);
-    s.psum[0] = aligned(cells * sum);
-    s.psum[1] = aligned(cells * sum);
-    s.bank = aligned(depth * (size_t)c->cols * sum);
-    enum axm_status st = AXM_OK;
-    if (!zero || !s.history || !s.shadow || !s.weight || !s.psum[0] || !s.psum[1] || !s.bank)
-        st = fail(AXM_ENV, "array: out of memory");
-    for (size_t n = 0; n < g->n && !st; n += (size_t)c->cols)
+    size_t bytes = lay_out(&s, &(struct cycle_space){ 0 }, depth);
+    if (space->bytes < bytes) {
+        free(space->memory);
+        space->memory = aligned_alloc(64, bytes);
+        space->bytes = space->memory ? bytes : 0;
+    }
+    if (!space->memory)
+        return fail(AXM_ENV, "array: out of memory");
+    lay_out(&s, space, depth);
+    memset(s.zero_code, 0, (size_t)sliced_lanes(g->mult));
+    sliced_pack(g->mult, s.zero_code, 1, s.zero);
+    memset(s.weight, 0, (size_t)c->rows * c->cols);
+    for (size_t n = 0; n < g->n; n += (size_t)c->cols)
         for (size_t m = 0; m < g->m; m += (size_t)c->acc_depth) {
             struct job j = { n, m, g->m - m, g->n - n };
             j.m_count = j.m_count < depth ? j.m_count : depth;
@@ -177,14 +194,7 @@ enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm
             *busy += run_job(&s, &j);
         }
     size_t surplus = s.k_tiles * (size_t)c->rows - g->k, values = g->n * g->m * (size_t)sliced_lanes(g->mult);
-    for (size_t i = 0; i < values && surplus && g->zero_product && !st; i++)
+    for (size_t i = 0; i < values && surplus && g->zero_product; i++)
         g->acc[i] -= (int32_t)surplus * g->zero_product;
-    free(zero);
-    free(s.history);
-    free(s.shadow);
-    free(s.weight);
-    free(s.psum[0]);
-    free(s.psum[1]);
-    free(s.bank);
-    return st;
+    return AXM_OK;
 }

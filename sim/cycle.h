@@ -20,10 +20,15 @@ struct cycle_gemm {
     int32_t *acc;               /* [n][m][lanes], 64-byte aligned: as sliced_layer() gives them */
 };
 
+/* Memory that is kept from call to call: starts as { 0 }, one for each thread; free(memory) in the end. */
+struct cycle_space {
+    void *memory;
+    size_t bytes;
+};
+
 /* c: dimensions; its multiplier is not looked at.  busy: added to, cycles of the array.  AXM_USAGE for
- * another
- * dataflow. */
-enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g, uint64_t *busy)
-    AXM_MUST_CHECK;
+ * another dataflow. */
+enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g, struct cycle_space *space,
+                           uint64_t *busy) AXM_MUST_CHECK;
 
 #endif

@@ -11,7 +11,8 @@
 
 struct sliced {
     void *library;
-    int lanes, x_bits;
+    int lanes;
+    size_t words;            /* of an activation */
     void (*pack)(const uint8_t *, size_t, uint64_t *);
     void (*layer)(const void *, const uint32_t *, size_t, size_t, const uint8_t *, size_t, int32_t *, size_t);
     void (*cell)(const void *, unsigned, const void *, void *);
@@ -38,15 +39,17 @@ static enum axm_status write_unit(const struct axm_spec *s, bool weight_is_a, un
         return st;
     axm_spec_print_circuit(s, name);
     strbuf_addf(out, "#define AXM_LANES %d\n", lanes);
-    st = write_c(nl, out);
+    st = write_c_parts(nl, weight_is_a, out);
     netlist_free(nl);
     if (st)
         return st;
-    strbuf_addf(out, "\n#define NETLIST %s\n#define X_BITS %d\n#define W_BITS %d\n#define P_BITS %d\n", name,
-                weight_is_a ? s->width_b : s->width_a, weight_is_a ? s->width_a : s->width_b,
-                axm_spec_product_width(s));
-    strbuf_addf(out, "#define MODE_BITS %d\n#define MODE %u\n#define SIGNED %d\n#define X_FIRST %d\n",
-                run_time_bits(s), mode, s->is_signed, !weight_is_a);
+    strbuf_addf(out, "\n#define FIRST %s_first\n#define REST %s_rest\n#define JOIN %s_join\n", name, name, name);
+    strbuf_addf(out, "#define FIRST_WORDS %s_first_words\n#define REST_WORDS %s_rest_words\n", name, name);
+    strbuf_addf(out, "#define X_BITS %d\n#define W_BITS %d\n#define P_BITS %d\n",
+                weight_is_a ? s->width_b : s->width_a,
+                weight_is_a ? s->width_a : s->width_b, axm_spec_product_width(s));
+    strbuf_addf(out, "#define MODE_BITS %d\n#define MODE %u\n#define SIGNED %d\n", run_time_bits(s), mode,
+                s->is_signed);
     for (int i = 0; embedded_rtl[i].path; i++)
         if (!strcmp(embedded_rtl[i].path, "sim/sliced_kernel.h"))
             strbuf_adds(out, embedded_rtl[i].text);
@@ -66,6 +69,7 @@ enum axm_status sliced_open(const struct axm_spec *mult, bool weight_is_a, unsig
                     mult->width_a,
                     mult->width_b);
     struct strbuf source = { 0 };
+    const size_t *words = NULL;
     struct sliced *s = calloc(1, sizeof *s);
     enum axm_status st = s ? write_unit(mult, weight_is_a, mode, lanes[level], &source) :
         fail(AXM_ENV, "%s: out of memory", name);
@@ -79,7 +83,8 @@ enum axm_status sliced_open(const struct axm_spec *mult, bool weight_is_a, unsig
         *(void **)&s->cell = dlsym(s->library, "axm_sliced_cell");
         *(void **)&s->add = dlsym(s->library, "axm_sliced_add");
         *(void **)&s->unpack = dlsym(s->library, "axm_sliced_unpack");
-        if (!s->pack || !s->layer || !s->cell || !s->add || !s->unpack)
+        words = dlsym(s->library, "axm_sliced_words");
+        if (!words || !s->pack || !s->layer || !s->cell || !s->add || !s->unpack)
             st = fail(AXM_ENV, "%s: its compiled gates cannot be used; delete them from the cache", name);
     }
     if (st) {
@@ -87,7 +92,7 @@ enum axm_status sliced_open(const struct axm_spec *mult, bool weight_is_a, unsig
         return st;
     }
     s->lanes = lanes[level];
-    s->x_bits = weight_is_a ? mult->width_b : mult->width_a;
+    s->words = *words;
     *out = s;
     return AXM_OK;
 }
@@ -108,7 +113,7 @@ int sliced_lanes(const struct sliced *s)
 
 size_t sliced_words(const struct sliced *s)
 {
-    return (size_t)s->x_bits * (size_t)s->lanes / 64;
+    return s->words;
 }
 
 void sliced_pack(const struct sliced *s, const uint8_t *codes, size_t elements, uint64_t *planes)

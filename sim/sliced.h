@@ -20,9 +20,10 @@ enum axm_status sliced_open(const struct axm_spec *mult, bool weight_is_a, unsig
 void sliced_close(struct sliced *s);   /* NULL is fine */
 
 int sliced_lanes(const struct sliced *s);                  /* images a pass */
-size_t sliced_words(const struct sliced *s);               /* 64-bit words of one packed activation */
+size_t sliced_words(const struct sliced *s);   /* 64-bit words of one packed activation */
 
-/* codes: [elements][lanes] patterns, 64-byte aligned.  planes: [elements][sliced_words()], too. */
+/* Packs activations, and runs the gates that they alone decide.
+ * codes: [elements][lanes] patterns.  planes: [elements][sliced_words()], too. */
 void sliced_pack(const struct sliced *s, const uint8_t *codes, size_t elements, uint64_t *planes);
 
 /* acc[o][p][lane] = sum over j of f(element index[p][j] of that image, w[o][j]).  index: [positions][k], into

@@ -1,7 +1,7 @@
-/* Follows the C text of a netlist (gen/write_c.c) in the unit that sim/sliced.c compiles; not included
- * elsewhere.
- * X_BITS, W_BITS, P_BITS, MODE_BITS, MODE, SIGNED, X_FIRST (activation is operand a) and NETLIST come
- * before it. */
+/* Follows the C text of a netlist (write_c_parts()) in the unit that sim/sliced.c compiles; not included
+ * elsewhere.  FIRST, REST, JOIN: the gates that the activation alone decides, run once for each activation; those
+ * that the weight and the mode decide, once for each weight; and the others, once for each product.  X_BITS,
+ * W_BITS, P_BITS, MODE_BITS, MODE and SIGNED come before it, too. */
 #include <stddef.h>
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
@@ -38,16 +38,26 @@ static inline void add(W *acc, int acc_bits, const W *term, int term_bits, int i
     }
 }
 
-static inline void multiply(const W *x, unsigned w, W *product)
+/* By weight: what REST gives, a word of equal bits for each net. */
+static uint64_t rest[1 << W_BITS][REST_WORDS + 1] __attribute__((aligned(64)));
+
+static const uint64_t *rest_of(unsigned w)
 {
-    W in[X_BITS + W_BITS + MODE_BITS + 1];
-    for (int i = 0; i < X_BITS; i++)
-        in[X_FIRST ? i : W_BITS + i] = x[i];
-    for (int i = 0; i < W_BITS; i++)
-        in[X_FIRST ? X_BITS + i : i] = all(w >> i & 1);
-    for (int i = 0; i < MODE_BITS; i++)
-        in[X_BITS + W_BITS + i] = all((unsigned)MODE >> i & 1);
-    NETLIST(in, product);
+    return rest[w & ((1u << W_BITS) - 1)];
+}
+
+__attribute__((constructor)) static void fill_rest(void)
+{
+    for (unsigned w = 0; w < 1u << W_BITS; w++) {
+        W in[W_BITS + MODE_BITS + 1], mid[REST_WORDS + 1];
+        for (int i = 0; i < W_BITS; i++)
+            in[i] = all(w >> i & 1);
+        for (int i = 0; i < MODE_BITS; i++)
+            in[W_BITS + i] = all((unsigned)MODE >> i & 1);
+        REST(in, mid);
+        for (int i = 0; i < REST_WORDS; i++)
+            rest[w][i] = *(const uint64_t *)&mid[i];
+    }
 }
 
 /* Planes to integers. */
@@ -94,7 +104,7 @@ void axm_sliced_layer(const W *planes, const uint32_t *index, size_t positions, 
                 size_t end = k - first < CHUNK ? k : first + CHUNK;
                 for (size_t j = first; j < end; j++) {
                     W product[P_BITS];
-                    multiply(planes + (size_t)index[p * k + j] * X_BITS, w[o * k + j], product);
+                    JOIN(planes + (size_t)index[p * k + j] * FIRST_WORDS, rest_of(w[o * k + j]), product);
                     add(narrow, NARROW, product, P_BITS, SIGNED);
                 }
                 add(wide, WIDE, narrow, NARROW, SIGNED);
@@ -109,7 +119,7 @@ __attribute__((visibility("default")))
 void axm_sliced_cell(const W *x, unsigned w, const W *in, W *out)
 {
     W product[P_BITS];
-    multiply(x, w, product);
+    JOIN(x, rest_of(w), product);
     if (in)
         for (int i = 0; i < WIDE; i++)
             out[i] = in[i];
@@ -132,28 +142,40 @@ void axm_sliced_unpack(const W *planes, int32_t *out)
     unpack(planes, out);
 }
 
+/* 64-bit words of an activation, packed: what FIRST gives. */
 __attribute__((visibility("default")))
-void axm_sliced_pack(const uint8_t *codes, size_t elements, uint64_t *planes)
+const size_t axm_sliced_words = FIRST_WORDS * WORDS;
+
+/* LANES codes to bit planes. */
+static void planes_of(const uint8_t *codes, uint64_t *to)
 {
-    for (size_t e = 0; e < elements; e++)
-        for (size_t word = 0; word < WORDS; word++) {
-            const uint8_t *byte = codes + e * LANES + word * 64;
-            uint64_t *to = planes + e * X_BITS * WORDS + word;
+    for (size_t word = 0; word < WORDS; word++) {
+        const uint8_t *byte = codes + word * 64;
 #if defined(__AVX512BW__)
-            __m512i v = _mm512_loadu_si512(byte);
-            for (int b = 0; b < X_BITS; b++)
-                to[b * WORDS] = _mm512_test_epi8_mask(v, _mm512_set1_epi8((char)(1 << b)));
+        __m512i v = _mm512_loadu_si512(byte);
+        for (int b = 0; b < X_BITS; b++)
+            to[b * WORDS + word] = _mm512_test_epi8_mask(v, _mm512_set1_epi8((char)(1 << b)));
 #else
-            for (int b = 0; b < X_BITS; b++) {
-                uint64_t bits = 0;
-                for (int i = 0; i < 64; i += 8) {
-                    uint64_t eight;
-                    __builtin_memcpy(&eight, byte + i, 8);
-                    /* Bit b of eight bytes to one byte, the first lowest. */
-                    bits |= (eight >> b & 0x0101010101010101u) * 0x0102040810204080u >> 56 << i;
-                }
-                to[b * WORDS] = bits;
+        for (int b = 0; b < X_BITS; b++) {
+            uint64_t bits = 0;
+            for (int i = 0; i < 64; i += 8) {
+                uint64_t eight;
+                __builtin_memcpy(&eight, byte + i, 8);
+                /* Bit b of eight bytes to one byte, the first lowest. */
+                bits |= (eight >> b & 0x0101010101010101u) * 0x0102040810204080u >> 56 << i;
             }
-#endif
+            to[b * WORDS + word] = bits;
         }
+#endif
+    }
+}
+
+__attribute__((visibility("default")))
+void axm_sliced_pack(const uint8_t *codes, size_t elements, W *planes)
+{
+    for (size_t e = 0; e < elements; e++) {
+        W x[X_BITS];
+        planes_of(codes + e * LANES, (uint64_t *)x);
+        FIRST(x, planes + e * FIRST_WORDS);
+    }
 }

@@ -41,6 +41,7 @@ static void check(const char *spec, int rows, int cols, int lanes_of_results, si
     struct sliced *mult;
     struct rng r;
     uint64_t busy = 0;
+    struct cycle_space space = { 0 };
     c.rows = rows;
     c.cols = cols;
     c.lanes = lanes_of_results;
@@ -61,7 +62,7 @@ static void check(const char *spec, int rows, int cols, int lanes_of_results, si
     sliced_pack(mult, codes, elements, planes);
     struct cycle_gemm g = { .mult = mult, .planes = planes, .index = index, .m = m, .k = k, .n = n, .w = w,
         .zero_product = (int32_t)axm_mul_value(model, axm_eval(model, 0, 0), 16), .acc = acc };
-    assert_int_equal(cycle_gemm(&c, &g, &busy), AXM_OK);
+    assert_int_equal(cycle_gemm(&c, &g, &space, &busy), AXM_OK);
     for (size_t o = 0; o < n; o++)
         for (size_t p = 0; p < m; p++)
             for (size_t i = 0; i < lanes; i += 37) {
@@ -85,6 +86,7 @@ static void check(const char *spec, int rows, int cols, int lanes_of_results, si
     free(index);
     free(planes);
     free(acc);
+    free(space.memory);
     sliced_close(mult);
     axm_mul_close(model);
 }
@@ -116,10 +118,11 @@ TEST(test_cycle__output_stationary_bad)
     struct axm_spec s = spec_of("exact8s");
     struct array_config c = array_defaults(&s);
     struct sliced *mult;
+    struct cycle_space space = { 0 };
     uint64_t busy = 0;
     c.dataflow = ARRAY_OS;
     assert_int_equal(sliced_open(&s, true, 0, BITSIM_PORTABLE, &mult), AXM_OK);
-    assert_int_equal(cycle_gemm(&c, &(struct cycle_gemm){ .mult = mult, .m = 1, .n = 1, .k = 1 }, &busy),
-                     AXM_USAGE);
+    const struct cycle_gemm g = { .mult = mult, .m = 1, .n = 1, .k = 1 };
+    assert_int_equal(cycle_gemm(&c, &g, &space, &busy), AXM_USAGE);
     sliced_close(mult);
 }
