@@ -102,7 +102,20 @@ void axm_sliced_layer(const W *planes, const uint32_t *index, size_t positions, 
             for (size_t first = 0; first < k; first += CHUNK) {
                 W narrow[NARROW] = { { 0 } };
                 size_t end = k - first < CHUNK ? k : first + CHUNK;
-                for (size_t j = first; j < end; j++) {
+                size_t j = first;
+                /* Two products are added first: a full adder less for each bit that the sum has beyond them. */
+                for (; j + 1 < end; j += 2) {
+                    W one[P_BITS], two[P_BITS + 1];
+                    JOIN(planes + (size_t)index[p * k + j] * FIRST_WORDS, rest_of(w[o * k + j]), one);
+                    JOIN(planes + (size_t)index[p * k + j + 1] * FIRST_WORDS, rest_of(w[o * k + j + 1]), two);
+                    if (SIGNED)
+                        two[P_BITS] = two[P_BITS - 1];
+                    else
+                        two[P_BITS] = (W){ 0 };
+                    add(two, P_BITS + 1, one, P_BITS, SIGNED);
+                    add(narrow, NARROW, two, P_BITS + 1, SIGNED);
+                }
+                for (; j < end; j++) {
                     W product[P_BITS];
                     JOIN(planes + (size_t)index[p * k + j] * FIRST_WORDS, rest_of(w[o * k + j]), product);
                     add(narrow, NARROW, product, P_BITS, SIGNED);
