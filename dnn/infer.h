@@ -46,8 +46,8 @@ enum axm_status infer_run(const struct infer *in, const struct images *im, size_
  * scale: scheme ace, [n], what the codes of each image stand for; else, or NULL, not touched. */
 enum axm_status infer_dump(const struct infer *in, int node, const struct images *im, size_t first, size_t n,
                            void *out, double *scale) AXM_MUST_CHECK;
-/* Outputs of several nodes, each named once, in one pass: out[i] as infer_dump() gives it for node[i].  Not in
- * scheme ace. */
+/* Outputs of several nodes, each named once, in one pass: out[i] as infer_dump() gives it for node[i].
+ * Not in scheme ace. */
 enum axm_status infer_dump_nodes(const struct infer *in, const int *node, int n_nodes,
                                  const struct images *im, size_t first, size_t n,
                                  void *const *out) AXM_MUST_CHECK;

@@ -27,8 +27,9 @@ struct layer {
     struct gemm *gemm;
     struct gemm_weights **weights;     /* [groups]: dnn/'s own product, the expected accumulators */
     struct sliced *sliced;
-    uint32_t *index;                   /* elements of the input (c, h, w order), the one behind the last:
-                                        * padding.  Lanes: [groups][positions][k], arrays: [groups][k][positions] */
+    /* Elements of the input (c, h, w order), the one behind the last: padding.  Lanes:
+     * [groups][positions][k]; arrays: [groups][k][positions]. */
+    uint32_t *index;
 };
 
 struct run {

@@ -1,6 +1,6 @@
-/* Backends whose images are the lanes of compiled gates.  Everything lies lane by lane, [element][lane], so that
- * what an output position reads are whole rows: dnn/'s product takes a position's lanes for columns, and gives
- * sums in the order in which the gates give theirs. */
+/* Backends whose images are the lanes of compiled gates.  Everything lies lane by lane, [element][lane], so
+ * that what an output position reads are whole rows: dnn/'s product takes a position's lanes for columns, and
+ * gives sums in the order in which the gates give theirs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,10 +57,10 @@ static void transpose16(const uint8_t *from, size_t from_stride, uint8_t *to, si
         memcpy(&a[i], from + (size_t)i * from_stride, 16);
     for (int round = 0; round < 4; round++) {
         for (int i = 0; i < 8; i++) {
-            b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
-                                               7, 23);
-            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
-                                                   29, 14, 30, 15, 31);
+            b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19,
+                                               4, 20, 5, 21, 6, 22, 7, 23);
+            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27,
+                                                   12, 28, 13, 29, 14, 30, 15, 31);
         }
         memcpy(a, b, sizeof a);
     }
@@ -140,11 +140,11 @@ static bool codes_equal(const struct codes *c)
     return equal_body(c);
 }
 
-/* --- a layer ---------------------------------------------------------------------------------------------- */
+/* --- a layer --------------------------------------------------------------------------------------- */
 
 /* What a few positions of a group work in; [..][columns]. */
 struct chunk {
-    size_t positions, columns;      /* columns = positions * lanes, the stride; of the last chunk less is used */
+    size_t positions, columns;      /* columns = positions * lanes: the stride, the last chunk uses less */
     uint8_t *x;                     /* [k] */
     int32_t *expected, *actual;     /* [n], sums of products */
     int32_t *sum_x;
@@ -233,7 +233,8 @@ static enum axm_status run_group(struct run *r, const struct work *w, struct lan
     enum axm_status st = AXM_OK;
     if (all) {
         const struct cycle_gemm job = { .mult = l->sliced, .planes = s->planes, .index = index,
-            .m = g->positions, .k = g->k, .n = g->n, .w = weights, .zero_product = l->zero_product, .acc = all };
+            .m = g->positions, .k = g->k, .n = g->n, .w = weights, .zero_product = l->zero_product,
+            .acc = all };
         struct array_config a = r->o->array;
         a.mult = l->spec.mult;
         st = cycle_gemm(&a, &job, &s->space, cycles);

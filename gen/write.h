@@ -33,10 +33,10 @@ enum axm_status write_dot(const struct netlist *nl, struct strbuf *out) AXM_MUST
 enum axm_status write_c(const struct netlist *nl, struct strbuf *out) AXM_MUST_CHECK;
 
 /* The same gates in three static functions, for circuits of which one operand stays while others change:
- * NAME_first(const W *in, W *mid) those that input port `port` (0 the first) alone decides, NAME_rest(in, mid)
- * those that it does not reach, in[] the bits of the other inputs, and NAME_join(const W *first, const uint64_t
- * *rest, W *out) the others; rest holds word 0 of what NAME_rest() gave, taken for all.  How many words mid has:
- * NAME_first_words, NAME_rest_words.  Combinational netlists only. */
+ * NAME_first(const W *in, W *mid) those that input port `port` (0 the first) alone decides; NAME_rest(in,
+ * mid) those that it does not reach, in[] the bits of the other inputs; and NAME_join(const W *first, const
+ * uint64_t *rest, W *out) the others.  rest holds word 0 of what NAME_rest() gave, taken for all.  mid has
+ * NAME_first_words and NAME_rest_words.  Combinational netlists only. */
 enum axm_status write_c_parts(const struct netlist *nl, int port, struct strbuf *out) AXM_MUST_CHECK;
 
 #endif

@@ -188,7 +188,8 @@ static bool is_of(const struct parts *s, net n, unsigned char part)
     return s->depends[n] == part || (part == OF_OTHERS && !s->depends[n]);
 }
 
-/* What crosses from a part, in order of the nets: format (NULL: none) gets net and place.  Returns how many. */
+/* What crosses from a part, in order of the nets: format (NULL: none) gets net and place.  Returns how
+ * many. */
 static int each_crossing(const struct parts *s, unsigned char part, const char *format, struct strbuf *out)
 {
     int at = 0;

@@ -165,8 +165,8 @@ static size_t lay_out(struct machine *s, const struct cycle_space *space, size_t
     return at;
 }
 
-enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g, struct cycle_space *space,
-                           uint64_t *busy)
+enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g,
+                           struct cycle_space *space, uint64_t *busy)
 {
     if (c->dataflow != ARRAY_WS)
         return fail(AXM_USAGE, "array: only the weight-stationary one is simulated cycle by cycle on gates");

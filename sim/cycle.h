@@ -28,7 +28,7 @@ struct cycle_space {
 
 /* c: dimensions; its multiplier is not looked at.  busy: added to, cycles of the array.  AXM_USAGE for
  * another dataflow. */
-enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g, struct cycle_space *space,
-                           uint64_t *busy) AXM_MUST_CHECK;
+enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g,
+                           struct cycle_space *space, uint64_t *busy) AXM_MUST_CHECK;
 
 #endif

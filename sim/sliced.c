@@ -43,7 +43,8 @@ static enum axm_status write_unit(const struct axm_spec *s, bool weight_is_a, un
     netlist_free(nl);
     if (st)
         return st;
-    strbuf_addf(out, "\n#define FIRST %s_first\n#define REST %s_rest\n#define JOIN %s_join\n", name, name, name);
+    strbuf_addf(out, "\n#define FIRST %s_first\n#define REST %s_rest\n#define JOIN %s_join\n", name, name,
+                name);
     strbuf_addf(out, "#define FIRST_WORDS %s_first_words\n#define REST_WORDS %s_rest_words\n", name, name);
     strbuf_addf(out, "#define X_BITS %d\n#define W_BITS %d\n#define P_BITS %d\n",
                 weight_is_a ? s->width_b : s->width_a,

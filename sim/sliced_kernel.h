@@ -1,7 +1,7 @@
 /* Follows the C text of a netlist (write_c_parts()) in the unit that sim/sliced.c compiles; not included
- * elsewhere.  FIRST, REST, JOIN: the gates that the activation alone decides, run once for each activation; those
- * that the weight and the mode decide, once for each weight; and the others, once for each product.  X_BITS,
- * W_BITS, P_BITS, MODE_BITS, MODE and SIGNED come before it, too. */
+ * elsewhere.  FIRST, REST, JOIN: the gates that the activation alone decides, run once for each activation;
+ * those that the weight and the mode decide, once for each weight; and the others, once for each product.
+ * X_BITS, W_BITS, P_BITS, MODE_BITS, MODE and SIGNED come before it, too. */
 #include <stddef.h>
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
@@ -103,7 +103,7 @@ void axm_sliced_layer(const W *planes, const uint32_t *index, size_t positions, 
                 W narrow[NARROW] = { { 0 } };
                 size_t end = k - first < CHUNK ? k : first + CHUNK;
                 size_t j = first;
-                /* Two products are added first: a full adder less for each bit that the sum has beyond them. */
+                /* Two products are added first: fewer full adders than to add each to the longer sum. */
                 for (; j + 1 < end; j += 2) {
                     W one[P_BITS], two[P_BITS + 1];
                     JOIN(planes + (size_t)index[p * k + j] * FIRST_WORDS, rest_of(w[o * k + j]), one);
