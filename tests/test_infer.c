@@ -92,7 +92,8 @@ static struct world world_of(struct qgraph *q, uint64_t seed, bool alike)
             w.layer[l] = (struct layer_mult){ w.mul[0], w.layer[0].weight_is_a };
             continue;
         }
-        w.mul[l] = q->weight_bits <= 4 ? random_mul(seed, is_signed, weight_is_a ? 4 : 8, weight_is_a ? 8 : 4)
+        int bits = q->weight_bits;
+        w.mul[l] = bits < 8 ? random_mul(seed, is_signed, weight_is_a ? bits : 8, weight_is_a ? 8 : bits)
                    : alike ? random_mul(seed, is_signed, 8, 8)
                    : open_mul(specs[is_signed][(seed + (uint64_t)l) % 4]);
         w.layer[l] = (struct layer_mult){ w.mul[l], weight_is_a };
@@ -210,6 +211,20 @@ TEST(test_infer__weights_of_four_bits_equal_reference)
     check_scheme(QUANT_SYMMETRIC, 4, true);
     check_scheme(QUANT_AFFINE, 4, true);
     check_scheme(QUANT_ACE, 4, true);
+}
+
+TEST(test_infer__weights_of_two_to_seven_bits_equal_reference)
+{
+    static const int bits[] = { 2, 3, 5, 6, 7 };
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        for (int seed = 1; seed <= seeds(2); seed++)
+            for (int scheme = QUANT_SYMMETRIC; scheme <= QUANT_ACE; scheme++) {
+                char what[64];
+                struct qgraph *q = random_qgraph((uint64_t)seed, (enum quant_scheme)scheme, bits[i], 10);
+                struct world w = world_of(q, (uint64_t)seed, false);   /* another table in each layer */
+                snprintf(what, sizeof what, "seed %d, scheme %d, %d bits", seed, scheme, bits[i]);
+                check_world(&w, what);
+            }
 }
 
 /* Images 3..9 of 11, on one thread and on two: batches of 7, 4 and 3. */

@@ -498,3 +498,93 @@ TEST(test_quant__report_agrees_with_the_reference_engine)
             graph_free(g);
         }
 }
+
+/* --- equation 10 ---------------------------------------------------------------------------- */
+
+/* Sum of (x - zero_x) (w - zero_w) over the inputs of output o at (y, z), from the definition. */
+static int64_t centred_sum(const struct qgraph *q, const struct qnode *n, const int32_t *x, int o, int y,
+                           int z)
+{
+    const struct qnode *in = &q->node[n->input[0]];
+    const struct window w = n->op == OP_DENSE ? (struct window){ in->out.h, in->out.w, 1, 1, 0, 0, 0, 0 }
+                                              : n->window;
+    int groups = n->op == OP_DENSE ? 1 : n->groups, channels = in->out.c / groups;
+    const uint8_t *weight = (const uint8_t *)n->weight + (size_t)o * qnode_k(q, n);
+    int64_t sum = 0;
+    for (int c = 0; c < channels; c++)
+        for (int ky = 0; ky < w.kernel_h; ky++)
+            for (int kx = 0; kx < w.kernel_w; kx++, weight++) {
+                int iy = y * w.stride_h - w.pad_top + ky, ix = z * w.stride_w - w.pad_left + kx;
+                int from = o / (n->out.c / groups) * channels + c;
+                if (iy >= 0 && iy < in->out.h && ix >= 0 && ix < in->out.w)
+                    sum += (int64_t)(x[(from * in->out.h + iy) * in->out.w + ix] - in->zero) *
+                           (*weight - n->weight_zero[o]);
+            }
+    return sum;
+}
+
+/* With an exact 8xN multiplier the corrections leave nothing behind: every accumulator is the sum of the
+ * products of what the codes stand for, plus the bias in its units, whatever zero points and padding. */
+TEST(test_quant__zero_point_corrections_are_exact_with_8xn_multipliers)
+{
+    enum { IMAGES = 3 };
+    int checked = 0, shifted = 0;
+    for (int bits = 2; bits <= 8; bits++)
+        for (uint64_t seed = 1; seed <= 6; seed++) {
+            struct graph *g = random_graph(seed * 10 + (uint64_t)bits, 8);
+            struct shape s = g->node[0].out;
+            uint8_t pixel[IMAGES * RANDOM_PIXELS_MAX];
+            for (uint64_t i = 0; i < IMAGES; i++)
+                random_pixels(seed * 100 + i, s, pixel + i * shape_count(s));
+            struct images im = { .shape = s, .count = IMAGES, .pixel = pixel };
+            struct quant_opts o;
+            struct qgraph *q;
+            struct axm_mul *m[2];
+            char spec[2][AXM_SPEC_MAX];
+            quant_defaults(&o);
+            o.scheme = QUANT_AFFINE;
+            o.weight_bits = bits;
+            o.equalise = false;
+            struct graph *folded;   /* what is quantized then */
+            assert_int_equal(quant_fold(g, &folded), AXM_OK);
+            assert_int_equal(quant_run(g, &im, &o, &q), AXM_OK);
+            snprintf(spec[0], sizeof spec[0], bits == 8 ? "exact8u" : "exact8x%du", bits);
+            snprintf(spec[1], sizeof spec[1], bits == 8 ? "exact8u" : "exact%dx8u", bits);
+            const struct axm_mul *mul[GRAPH_NODES_MAX];
+            bool first[GRAPH_NODES_MAX];
+            for (int k = 0; k < 2; k++)
+                CHECK(axm_mul_open(spec[k], &m[k]) == AXM_OK, "%s", spec[k]);
+            for (int i = 0; i < q->n_nodes; i++) {
+                first[i] = i % 2;
+                mul[i] = m[i % 2];
+            }
+            struct arena arena = { 0 };
+            int32_t *value[GRAPH_NODES_MAX], *acc[GRAPH_NODES_MAX];
+            assert_int_equal(reference_forward_quantized(q, pixel, mul, first, &arena, value, acc), AXM_OK);
+            for (int i = 0; i < q->n_nodes; i++) {
+                const struct qnode *n = &q->node[i];
+                for (int c = 0; qnode_multiplies(n) && c < n->out.c; c++) {
+                    const struct qnode *in = &q->node[n->input[0]];
+                    const float *b = folded->node[graph_find(folded, n->name)].bias;
+                    int64_t bias = b ? (int64_t)rint((double)b[c] / ((double)in->scale *
+                                                                     (double)n->weight_scale[c])) : 0;
+                    shifted += in->zero && n->weight_zero[c];
+                    for (int p = 0; p < n->out.h * n->out.w; p++, checked++) {
+                        int64_t got = acc[i][c * n->out.h * n->out.w + p];
+                        int64_t want = bias + centred_sum(q, n, value[n->input[0]], c, p / n->out.w,
+                                                          p % n->out.w);
+                        CHECK(got == want, "%s, seed %d, %s[%d], %d: %lld, not %lld", spec[0], (int)seed,
+                              n->name, c, p, (long long)got, (long long)want);
+                    }
+                }
+            }
+            arena_release(&arena);
+            axm_mul_close(m[0]);
+            axm_mul_close(m[1]);
+            qgraph_free(q);
+            graph_free(folded);
+            graph_free(g);
+        }
+    printf("%d accumulators, %d outputs with both zero points off zero\n", checked, shifted);
+    assert_true(checked > 10000 && shifted > 200);
+}
