@@ -150,7 +150,11 @@ docs-power: all  ## measure again what docs/power.md says
 
 # Ten minutes on two cores; the test of docs/accuracy.md and models/ is that they come out again.
 $B/lenet5i.axm: | $B/axmul
-	$B/axmul train lenet5i -o $@
+	$B/axmul train lenet5i -o $@ --csv $B/lenet5i.csv
+
+# A minute: a short run.
+$B/resnet8.axm: | $B/axmul
+	$B/axmul train resnet8 --epochs 3 -o $@ --csv $B/resnet8.csv
 
 models: all $B/lenet5i.axm  ## train and quantize the embedded network again
 	B=$B scripts/models.sh $B/lenet5i.axm
@@ -161,6 +165,9 @@ docs-accuracy: all $B/lenet5i.axm  ## measure again what docs/accuracy.md says
 docs-search: all  ## measure again what docs/search.md says (half an hour)
 	B=$B scripts/docs_search.sh models/lenet5i-int8.axm > $B/search.md.tmp && mv $B/search.md.tmp docs/search.md
 	rm -rf $B/docs-search
+
+docs-training: all $B/lenet5i.axm $B/resnet8.axm  ## train, quantize and run again what docs/trained.md says
+	B=$B scripts/docs_trained.sh $B/lenet5i.axm $B/resnet8.axm > $B/trained.md.tmp && mv $B/trained.md.tmp docs/trained.md
 
 # --- installation ----------------------------------------------------------
 
@@ -189,6 +196,7 @@ clean:  ## delete everything that was made
 
 -include $(DEPS)
 
-.PHONY: all help setup setup-data tests check check-full fuzzers bench demo models docs-power docs-accuracy docs-search install clean
+.PHONY: all help setup setup-data tests check check-full fuzzers bench demo models docs-power docs-accuracy
+.PHONY: docs-search docs-training install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
