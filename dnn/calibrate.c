@@ -56,9 +56,9 @@ static enum axm_status look_at(const struct calibration_run *r, int node, const 
     const struct node *n = &r->g->node[node];
     size_t count = shape_count(n->out);
     if (s->count) {
-        double lo = r->range[node].lo, scale = BINS / (r->range[node].hi - lo);
+        double lo = r->range[node].lo, span = r->range[node].hi - lo;
         for (size_t k = 0; k < count; k++) {
-            double at = ((double)value[k] - lo) * scale;
+            double at = ((double)value[k] - lo) / span * BINS;
             s->count[node][at < BINS - 1 ? (size_t)at : BINS - 1]++;
         }
         return AXM_OK;

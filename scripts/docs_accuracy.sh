@@ -43,8 +43,8 @@ table aw "--order aw"
 table xw "--order aw,aw,aw,aw,aw,wa,wa,wa"
 table tensor "" --per-tensor
 table plain "" --no-equalise
-table percentile "" --calibration percentile --percentile 99.9
-table mse "" --calibration mse
+table percentile "" --calibration percentile --percentile 99.9 --weight-calibration min-max
+table mse "" --calibration mse --weight-calibration min-max
 table ace "" --scheme ace
 
 cat <<'TXT'
@@ -80,7 +80,7 @@ y = 4 or x = 8 depend on that. The same 21 multipliers, top-1 in %, under other 
   convolutions and b in dense layers
 - **w = a**, **w = b**: the weight is that operand in every layer; **swapped**: b in convolutions, a in dense layers
 - **per tensor**: one weight scale a layer
-- **99.9 %**, **MSE**: other calibrations
+- **99.9 %**, **MSE**: other calibrations of activations
 - **ace**: the authors' own scheme, activations rescaled for every layer and image to ±127
 
 TXT
