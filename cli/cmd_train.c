@@ -41,6 +41,7 @@ static const struct cli_option options[] = {
     { "csv", 0, "FILE", "a line for each epoch" },
     { "data", 0, "SET", "data set (default: the network's own)" },
     { "images", 0, "N", "the first so many training images (default: all)" },
+    { "keep-epochs", 0, "DIR", "the network after each epoch, for axmul ip" },
     { "data-dir", 0, "DIR", "where the data set lies; default: the cache, filled from its source" },
     { 0 },
 };
@@ -141,6 +142,7 @@ static enum axm_status get_opts(const struct cli_args *a, struct train_opts *o, 
     o->keep_best |= cli_flag(a, "keep-best") || protocol == 1;
     o->fresh = cli_flag(a, "fresh");
     o->csv = cli_get(a, "csv");
+    o->keep_epochs = cli_get(a, "keep-epochs");
     o->checkpoint = cli_get(a, "checkpoint");
     o->seed = a->seed;
     *paper = protocol == 1;

@@ -16,6 +16,7 @@
 #include "dnn/augment.h"
 #include "dnn/checkpoint.h"
 #include "dnn/executor.h"
+#include "dnn/model.h"
 #include "dnn/optimizer.h"
 #include "dnn/reference.h"
 
@@ -372,12 +373,31 @@ static enum axm_status finish_epoch(struct trainer *t)
     return AXM_OK;
 }
 
+/* The network as the epoch left it: what an information plane of the training is drawn from. */
+static enum axm_status keep_epoch(struct trainer *t)
+{
+    const struct train_memory *m = &t->memory;
+    struct strbuf path = { 0 };
+    if (!t->o->keep_epochs)
+        return AXM_OK;
+    strbuf_addf(&path, "%s/epoch-%05" PRIu64 ".axm", t->o->keep_epochs, m->state.epoch);
+    enum axm_status st = path.failed ? fail(AXM_ENV, "%s: out of memory", t->o->keep_epochs)
+                                     : file_mkdirs(t->o->keep_epochs);
+    params_to_graph(t->g, &t->map, m->params, m->stats);
+    if (st == AXM_OK)
+        st = model_save(path.s, t->g, NULL);
+    strbuf_release(&path);
+    return st;
+}
+
 static enum axm_status train_epoch(struct trainer *t)
 {
     shuffle(t);
     enum axm_status st = train_steps(t);
     if (st == AXM_OK)
         st = finish_epoch(t);
+    if (st == AXM_OK)
+        st = keep_epoch(t);
     if (st != AXM_OK && st != AXM_STOPPED)
         return st;
     enum axm_status saved = save(t);

@@ -41,6 +41,7 @@ struct train_opts {
     int checkpoint_steps;           /* 0: after epochs only */
     bool fresh;                     /* do not resume */
     const char *csv;                /* one line an epoch, rewritten atomically; or NULL */
+    const char *keep_epochs;       /* directory for the network after every epoch, epoch-00001.axm; or NULL */
 };
 
 struct train_result {
