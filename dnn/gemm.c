@@ -224,7 +224,7 @@ enum axm_status gemm_pack(const struct gemm *g, const uint8_t *w, size_t n, size
     struct gemm_weights *p = calloc(1, sizeof *p);
     if (!p)
         return fail(AXM_ENV, "out of memory for %zu x %zu weights", n, k);
-    *p = (struct gemm_weights){ .g = g, .n = n, .k = k, .w = gemm_alloc(n * k),
+    *p = (struct gemm_weights){ .g = g, .n = n, .k = k, .w = gemm_alloc(n * k + 1),
                                 .base = gemm_alloc(n * sizeof *p->base) };
     if (!p->w || !p->base)
         st = fail(AXM_ENV, "out of memory for %zu x %zu weights", n, k);

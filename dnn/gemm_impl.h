@@ -66,7 +66,7 @@ struct gemm {
 struct gemm_weights {
     const struct gemm *g;        /* borrowed */
     size_t n, k;
-    uint8_t *w;                  /* [n][k] */
+    uint8_t *w;                  /* [n][k], and one more byte that may be read */
     int32_t *base;               /* [n]: the constants' sum */
     int8_t *dot;                 /* v of all terms for the dot products, see gemm_vbmi.c and gemm_dot.inc */
     uint8_t *index;              /* w as indices, for roles swapped */

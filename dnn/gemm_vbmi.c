@@ -2,9 +2,15 @@
  *
  * Rows of 64 activations are a unit.  A look-up gives the bytes of 64 products with one weight; they are
  * added up in 16-bit lanes, twice: all of a lane, and its odd byte; the even bytes' sum is the difference.
- * Byte 4i + j of a unit's vector holds row 16j + i, so that each of the four sums of bytes is 16 rows. */
+ * Byte 4i + j of a unit's vector holds row 16j + i, so that each of the four sums of bytes is 16 rows.
+ *
+ * A slim unit has 56 rows, seven in each 64-bit lane, and needs no shift: its bytes are added up as bytes,
+ * which gives the sums modulo 256, and as 64-bit lanes.  With s_i + 256 c_i the sum of byte i, both below
+ * 256, the lane's sum is that of (s_i + 256 c_i) 256^i: less that of s_i 256^i, which is known, it is c_i in
+ * byte i + 1, for all but the last byte, whose c_i leaves the lane. */
 #ifdef __x86_64__
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,prefer-vector-width=512")
+#pragma GCC optimize("no-schedule-insns2")   /* see panel() */
 #include <immintrin.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +22,8 @@
 enum {
     UNIT = 64,
     PANEL = 6,          /* units whose sums are in registers together, at most */
-    CHUNK = 256,        /* look-ups in a row: 256 * 255 < 2^16 */
-    CACHED = 1 << 15,   /* bytes of indices that stay in the first-level cache */
+    SLIM = 56,          /* rows of a slim unit */
+    CHUNK = 128,        /* look-ups in a row, at most 256: 256 * 255 < 2^16 */
     TILE = 6,           /* columns of a tile of dot products */
 };
 
@@ -101,18 +107,58 @@ ALWAYS_INLINE void put_unit(const struct flush *f, const int planes, size_t row,
     put(f, row + 48, s3);
 }
 
+/* Byte of a slim unit's vector that holds row r; rows past the unit, for the lanes that nobody stores. */
+#define SLIM_AT(r) ((r) < SLIM ? (r) + (r) / 7 : 7)
+#define SLIM_LANE(r) SLIM_AT(r), UNIT + SLIM_AT(r), UNIT + 7, UNIT + 7
+#define SLIM_LANES(r) SLIM_LANE(r), SLIM_LANE(r + 1), SLIM_LANE(r + 2), SLIM_LANE(r + 3)
+#define SLIM_VECTOR(r) SLIM_LANES(r), SLIM_LANES(r + 4), SLIM_LANES(r + 8), SLIM_LANES(r + 12)
+static const uint8_t slim_sums[4][UNIT] = {
+    { SLIM_VECTOR(0) }, { SLIM_VECTOR(16) }, { SLIM_VECTOR(32) }, { SLIM_VECTOR(48) },
+};
+
+/* What the sums carried, a byte each, to where they came from. */
+ALWAYS_INLINE __m512i carries(__m512i bytes, __m512i sum)
+{
+    return _mm512_srli_epi64(_mm512_sub_epi64(sum, bytes), 8);
+}
+
+ALWAYS_INLINE void put_slim(const struct flush *all, const int planes, size_t row, __m512i low,
+                            __m512i sum_low, __m512i high, __m512i sum_high)
+{
+    if (row >= all->rows)
+        return;
+    struct flush f = *all;
+    f.out += row;
+    f.rows = least(SLIM, f.rows - row);
+    __m512i carry_low = carries(low, sum_low), carry_high = carries(high, sum_high);
+    for (size_t i = 0; i < 4; i++) {
+        __m512i at = _mm512_loadu_si512(slim_sums[i]), s = _mm512_permutex2var_epi8(low, at, carry_low);
+        if (planes == 2) {
+            __m512i h = _mm512_permutex2var_epi8(high, at, carry_high);
+            s = _mm512_add_epi32(s, _mm512_slli_epi32(h, 8));
+        }
+        put(&f, 16 * i, s);
+    }
+}
+
 /* Named variables throughout: gcc 12 keeps arrays of sums in memory. */
-#define DECLARE(i) \
-    __m512i all_low##i = zero, odd_low##i = zero, all_high##i = zero, odd_high##i = zero;
+#define DECLARE(i) __m512i a_low##i = zero, b_low##i = zero, a_high##i = zero, b_high##i = zero;
 #define KEEP(v) __asm__("" : "+v"(v))   /* else gcc copies each sum once per step */
+#define KEEP_POINTER(p) __asm__("" : "+r"(p))
 #define ADD(plane, i, v) \
     do { \
         __m512i v_ = (v); \
-        all_##plane##i = _mm512_add_epi16(all_##plane##i, v_); \
-        odd_##plane##i = _mm512_add_epi16(odd_##plane##i, _mm512_srli_epi16(v_, 8)); \
-        KEEP(all_##plane##i); \
-        KEEP(odd_##plane##i); \
+        if (slim) { \
+            a_##plane##i = _mm512_add_epi8(a_##plane##i, v_); \
+            b_##plane##i = _mm512_add_epi64(b_##plane##i, v_); \
+        } else { \
+            a_##plane##i = _mm512_add_epi16(a_##plane##i, v_); \
+            b_##plane##i = _mm512_add_epi16(b_##plane##i, _mm512_srli_epi16(v_, 8)); \
+        } \
+        KEEP(a_##plane##i); \
+        KEEP(b_##plane##i); \
     } while (0)
+/* With 256 entries the second permutation takes what the first left as it was: no blending. */
 #define LOOK_UP(plane, i) \
     do { \
         if (bits == 6) \
@@ -120,32 +166,43 @@ ALWAYS_INLINE void put_unit(const struct flush *f, const int planes, size_t row,
         else if (bits == 7) \
             ADD(plane, i, _mm512_permutex2var_epi8(plane##0, x, plane##1)); \
         else \
-            ADD(plane, i, _mm512_mask_blend_epi8(top, _mm512_permutex2var_epi8(plane##0, x, plane##1), \
-                                                 _mm512_permutex2var_epi8(plane##2, x, plane##3))); \
+            ADD(plane, i, _mm512_mask2_permutex2var_epi8( \
+                              plane##2, _mm512_mask2_permutex2var_epi8(plane##0, x, bottom, plane##1), \
+                              top, plane##3)); \
     } while (0)
 #define STEP(i) \
     if (units > i) { \
-        __m512i x = _mm512_load_si512(index + i * UNIT); \
-        __mmask64 top = bits == 8 ? _mm512_movepi8_mask(x) : 0; \
+        __m512i x = _mm512_load_si512(at + i * UNIT); \
+        KEEP(x);   /* else gcc loads it for each permutation, and loads are what there is least of */ \
+        __mmask64 top = bits == 8 ? _mm512_movepi8_mask(x) : 0, bottom = bits == 8 ? _knot_mask64(top) : 0; \
         (void)top; \
+        (void)bottom; \
         LOOK_UP(low, i); \
         if (planes == 2) \
             LOOK_UP(high, i); \
     }
 #define PUT(i) \
-    if (units > i) \
-        put_unit(f, planes, i * UNIT, all_low##i, odd_low##i, all_high##i, odd_high##i);
+    if (units > i) { \
+        if (slim) \
+            put_slim(f, planes, i * SLIM, a_low##i, b_low##i, a_high##i, b_high##i); \
+        else \
+            put_unit(f, planes, i * UNIT, a_low##i, b_low##i, a_high##i, b_high##i); \
+    }
 
 /* Looks up `count` <= CHUNK vectors of each of the units, [count][units][UNIT], in the tables that the
- * selectors name. */
-ALWAYS_INLINE void panel(const int units, const int planes, const int bits, const uint8_t *table,
-                         size_t pitch, const uint8_t *select, size_t select_stride, const uint8_t *index,
-                         size_t count, const struct flush *f)
+ * selectors, of which one more must be readable, name. */
+ALWAYS_INLINE void panel(const bool slim, const int units, const int planes, const int bits,
+                         const uint8_t *table, size_t pitch, const uint8_t *select, size_t select_stride,
+                         const uint8_t *at, size_t count, const struct flush *f)
 {
     const __m512i zero = _mm512_setzero_si512();
+    const uint8_t *t = table + *select * pitch;
     DECLARE(0) DECLARE(1) DECLARE(2) DECLARE(3) DECLARE(4) DECLARE(5)
-    for (size_t k = 0; k < count; k++, select += select_stride, index += (size_t)units * UNIT) {
-        const uint8_t *t = table + *select * pitch, *h = t + (1 << bits);
+    for (size_t k = 0; k < count; k++, at += (size_t)units * UNIT) {
+        /* A step ahead: loads that wait for their address fill the queues. */
+        select += select_stride;
+        const uint8_t *h = t + (1 << bits), *next = table + *select * pitch;
+        KEEP_POINTER(next);
         __m512i low0 = _mm512_load_si512(t), low1 = zero, low2 = zero, low3 = zero;
         __m512i high0 = zero, high1 = zero, high2 = zero, high3 = zero;
         if (bits > 6)
@@ -164,39 +221,40 @@ ALWAYS_INLINE void panel(const int units, const int planes, const int bits, cons
             }
         }
         STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5)
+        t = next;
     }
     PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5)
 }
 
 typedef void panel_fn(const uint8_t *table, size_t pitch, const uint8_t *select, size_t select_stride,
                       const uint8_t *index, size_t count, const struct flush *f);
-#define PANEL_FN(U, P, B) \
-    static void panel_##U##_##P##_##B(const uint8_t *table, size_t pitch, const uint8_t *select, \
-                                      size_t select_stride, const uint8_t *index, size_t count, \
-                                      const struct flush *f) \
+#define PANEL_FN(S, U, P, B) \
+    static void panel_##S##_##U##_##P##_##B(const uint8_t *table, size_t pitch, const uint8_t *select, \
+                                            size_t select_stride, const uint8_t *index, size_t count, \
+                                            const struct flush *f) \
     { \
-        panel(U, P, B, table, pitch, select, select_stride, index, count, f); \
+        panel(S, U, P, B, table, pitch, select, select_stride, index, count, f); \
     }
-#define PANEL_FNS(U) \
-    PANEL_FN(U, 1, 6) PANEL_FN(U, 1, 7) PANEL_FN(U, 1, 8) \
-    PANEL_FN(U, 2, 6) PANEL_FN(U, 2, 7) PANEL_FN(U, 2, 8)
-PANEL_FNS(1) PANEL_FNS(2) PANEL_FNS(3) PANEL_FNS(4) PANEL_FNS(5) PANEL_FNS(6)
-#define PANEL_ROW(U) \
+#define PANEL_FNS(S, U) \
+    PANEL_FN(S, U, 1, 6) PANEL_FN(S, U, 1, 7) PANEL_FN(S, U, 1, 8) \
+    PANEL_FN(S, U, 2, 6) PANEL_FN(S, U, 2, 7) PANEL_FN(S, U, 2, 8)
+PANEL_FNS(0, 1) PANEL_FNS(0, 2) PANEL_FNS(0, 3) PANEL_FNS(0, 4) PANEL_FNS(0, 5) PANEL_FNS(0, 6)
+PANEL_FNS(1, 1) PANEL_FNS(1, 2) PANEL_FNS(1, 3) PANEL_FNS(1, 4) PANEL_FNS(1, 5) PANEL_FNS(1, 6)
+#define PANEL_ROW(S, U) \
     { \
-        { panel_##U##_1_6, panel_##U##_1_7, panel_##U##_1_8 }, \
-        { panel_##U##_2_6, panel_##U##_2_7, panel_##U##_2_8 }, \
+        { panel_##S##_##U##_1_6, panel_##S##_##U##_1_7, panel_##S##_##U##_1_8 }, \
+        { panel_##S##_##U##_2_6, panel_##S##_##U##_2_7, panel_##S##_##U##_2_8 }, \
     }
-static panel_fn *const panels[PANEL][2][3] = {
-    PANEL_ROW(1), PANEL_ROW(2), PANEL_ROW(3), PANEL_ROW(4), PANEL_ROW(5), PANEL_ROW(6),
-};
+#define PANEL_ROWS(S) \
+    { PANEL_ROW(S, 1), PANEL_ROW(S, 2), PANEL_ROW(S, 3), PANEL_ROW(S, 4), PANEL_ROW(S, 5), PANEL_ROW(S, 6) }
+static panel_fn *const panels[2][PANEL][2][3] = { PANEL_ROWS(0), PANEL_ROWS(1) };
 
 /* 64 bytes in the order of a unit's vector. */
-static __m512i unit_order(void)
+static __m512i unit_order(bool slim)
 {
     uint8_t at[UNIT];
-    for (int i = 0; i < 16; i++)
-        for (int j = 0; j < 4; j++)
-            at[4 * i + j] = (uint8_t)(16 * j + i);
+    for (int i = 0; i < UNIT; i++)
+        at[i] = (uint8_t)(slim ? (i % 8 < 7 ? i / 8 * 7 + i % 8 : 0) : 16 * (i % 4) + i / 4);
     return _mm512_loadu_si512(at);
 }
 
@@ -214,30 +272,88 @@ static size_t panel_begin(size_t units, size_t n_panels, size_t p)
     return units * p / n_panels;
 }
 
-static void planes_by_w(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m,
-                        int32_t *acc, size_t acc_stride, uint8_t *index)
+/* Cycles of a step of all units: the additions and permutations take them, or the loading of tables. */
+static double step_cycles(size_t units, bool slim, int bits)
+{
+    static const double cycles[2][9] = {
+        { [6] = 2.0, [7] = 2.5, [8] = 4.1 }, { [6] = 1.5, [7] = 2.0, [8] = 3.6 },
+    };
+    size_t n_panels = panel_count(units, bits);
+    double sum = 0, loads = (double)(1 << bits) / 64 + 0.5;
+    for (size_t p = 0; p < n_panels; p++) {
+        size_t u = panel_begin(units, n_panels, p + 1) - panel_begin(units, n_panels, p);
+        double compute = (double)u * cycles[slim][bits];
+        sum += compute > loads ? compute : loads;
+    }
+    return sum;
+}
+
+/* The quickest way to cover m rows with units of UNIT and slim ones. */
+struct cover {
+    size_t full, slim;
+    double cycles;
+};
+
+static struct cover cover(size_t m, int bits)
+{
+    struct cover best = { .full = (m + UNIT - 1) / UNIT };
+    best.cycles = step_cycles(best.full, false, bits);
+    for (size_t full = 0; full < 7 && full * UNIT < m; full++) {
+        struct cover c = { full, (m - full * UNIT + SLIM - 1) / SLIM, 0 };
+        c.cycles = step_cycles(c.full, false, bits) + step_cycles(c.slim, true, bits);
+        if (c.cycles < best.cycles)
+            best = c;
+    }
+    return best;
+}
+
+/* Steps of a chunk, of which there are so many. */
+static size_t chunk_count(size_t k)
+{
+    return (k + CHUNK - 1) / CHUNK;
+}
+
+static size_t chunk_begin(size_t k, size_t c)
+{
+    return k * c / chunk_count(k);
+}
+
+/* Vectors k0 .. k0 + count - 1 of `units` units from row `first`, as [count][units][UNIT]. */
+static void fill_index(const struct gemm_form *f, bool slim, const uint8_t *x, size_t x_stride, size_t m,
+                       size_t first, size_t units, size_t count, uint8_t *index)
+{
+    const struct map map = map_load(&f->class_of);
+    const __m512i order = unit_order(slim);
+    size_t rows = slim ? SLIM : UNIT;
+    for (size_t i = 0; i < units; i++) {
+        size_t row = first + i * rows, left = m - row;
+        __mmask64 exist = left >= UNIT ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
+        for (size_t k = 0; k < count; k++) {
+            __m512i v = _mm512_maskz_loadu_epi8(exist, x + k * x_stride + row);
+            _mm512_store_si512(index + (k * units + i) * UNIT,
+                               _mm512_permutexvar_epi8(order, map_apply(&map, v)));
+        }
+    }
+}
+
+/* `units` units from row `first` on. */
+static void planes_of_units(const struct gemm_weights *w, bool slim, size_t first, size_t units,
+                            const uint8_t *x, size_t x_stride, size_t m, int32_t *acc, size_t acc_stride,
+                            uint8_t *index)
 {
     const struct gemm_form *f = &w->g->f;
-    size_t units = (m + UNIT - 1) / UNIT, n_panels = panel_count(units, f->class_bits);
-    size_t pitch = (size_t)f->n_planes << f->class_bits;
-    const struct map map = map_load(&f->class_of);
-    const __m512i order = unit_order();
+    size_t n_panels = panel_count(units, f->class_bits), pitch = (size_t)f->n_planes << f->class_bits;
     for (size_t p = 0; p < n_panels; p++) {
-        size_t first = panel_begin(units, n_panels, p), u = panel_begin(units, n_panels, p + 1) - first;
-        size_t chunk = least(CHUNK, (size_t)CACHED / (u * UNIT));
-        for (size_t k0 = 0; k0 < w->k; k0 += chunk) {
-            size_t count = least(chunk, w->k - k0);
-            for (size_t k = 0; k < count; k++)
-                for (size_t i = 0; i < u; i++) {
-                    __m512i v = _mm512_loadu_si512(x + (k0 + k) * x_stride + (first + i) * UNIT);
-                    _mm512_store_si512(index + (k * u + i) * UNIT,
-                                       _mm512_permutexvar_epi8(order, map_apply(&map, v)));
-                }
+        size_t begin = panel_begin(units, n_panels, p), u = panel_begin(units, n_panels, p + 1) - begin;
+        size_t row = first + begin * (slim ? SLIM : UNIT);
+        for (size_t c = 0; c < chunk_count(w->k); c++) {
+            size_t k0 = chunk_begin(w->k, c), count = chunk_begin(w->k, c + 1) - k0;
+            fill_index(f, slim, x + k0 * x_stride, x_stride, m, row, u, count, index);
             for (int plane = 0; plane < f->n_planes; plane += 2) {
                 int group = f->n_planes - plane >= 2 ? 2 : 1;
-                panel_fn *fn = panels[u - 1][group - 1][f->class_bits - 6];
+                panel_fn *fn = panels[slim][u - 1][group - 1][f->class_bits - 6];
                 for (size_t n = 0; n < w->n; n++) {
-                    struct flush to = { acc + n * acc_stride + first * UNIT, m - first * UNIT, w->base[n],
+                    struct flush to = { acc + n * acc_stride + row, m - row, w->base[n],
                                         f->n_terms || k0 || plane, 8 * plane };
                     fn(f->plane + ((size_t)plane << f->class_bits), pitch, w->w + n * w->k + k0, 1, index,
                        count, &to);
@@ -245,6 +361,16 @@ static void planes_by_w(const struct gemm_weights *w, const uint8_t *x, size_t x
             }
         }
     }
+}
+
+static void planes_by_w(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m,
+                        int32_t *acc, size_t acc_stride, uint8_t *index)
+{
+    struct cover c = cover(m, w->g->f.class_bits);
+    if (c.full)
+        planes_of_units(w, false, 0, c.full, x, x_stride, m, acc, acc_stride, index);
+    if (c.slim)
+        planes_of_units(w, true, c.full * UNIT, c.slim, x, x_stride, m, acc, acc_stride, index);
 }
 
 /* The same with the weights in the lanes and a table for each activation, for few rows and many columns.
@@ -267,7 +393,7 @@ static void planes_by_x(const struct gemm_weights *w, const uint8_t *x, size_t x
                 const uint8_t *index = w->index + first * UNIT * w->k + k0 * u * UNIT;
                 for (size_t plane = 0; plane < planes; plane += 2) {
                     size_t group = planes - plane >= 2 ? 2 : 1;
-                    panel_fn *fn = panels[u - 1][group - 1][2];
+                    panel_fn *fn = panels[0][u - 1][group - 1][2];
                     for (size_t i = 0; i < rows; i++) {
                         struct flush to = { sums + i * width + first * UNIT, u * UNIT, 0, k0 || plane,
                                             8 * (int)plane };
@@ -301,23 +427,10 @@ static void pack_index(struct gemm_weights *w)
     }
 }
 
-/* Which roles are quicker: in cycles, either the look-ups or the loading of tables takes them. */
-static double cycles(size_t lanes, size_t others, int bits)
-{
-    static const double look_up[] = { [6] = 1.0, [7] = 1.4, [8] = 2.15 };
-    size_t units = (lanes + UNIT - 1) / UNIT, n_panels = panel_count(units, bits);
-    double sum = 0, loads = (double)(1 << bits) / 64;
-    for (size_t p = 0; p < n_panels; p++) {
-        size_t u = panel_begin(units, n_panels, p + 1) - panel_begin(units, n_panels, p);
-        double look_ups = (double)u * look_up[bits];
-        sum += look_ups > loads ? look_ups : loads;
-    }
-    return sum * (double)others;
-}
-
 static bool by_x(const struct gemm_weights *w, size_t m)
 {
-    return w->index && cycles(w->n, m, 8) < 0.95 * cycles(m, w->n, w->g->f.class_bits);
+    return w->index && step_cycles((w->n + UNIT - 1) / UNIT, false, 8) * (double)m <
+                           cover(m, w->g->f.class_bits).cycles * (double)w->n;
 }
 
 /* --- terms ---------------------------------------------------------------------------------- */
