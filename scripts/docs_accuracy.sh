@@ -6,7 +6,8 @@ axmul=${B:-build}/axmul
 float=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-published=tests/data/scdm8_multipliers.csv
+published=$work/published   # the file has carriage returns
+tr -d '\r' < tests/data/scdm8_multipliers.csv > "$published"
 
 # NAME, then options of quantize after --, options of infer before: the 21 rows of Table 6.
 table() {
