@@ -46,7 +46,8 @@ def interval(r):
     return f'{float(r["top1_low_percent"]):.2f}..{float(r["top1_high_percent"]):.2f}'
 
 def p(r):
-    return f'{float(r["mcnemar_p"]):.2g}' if r["mcnemar_p"] else "-"
+    v = float(r["mcnemar_p"]) if r["mcnemar_p"] else None
+    return "-" if v is None else f"{v:.2g}" if v > 0 else "< 1e-300"
 
 def table(head, body):
     print("| " + " | ".join(head) + " |")
@@ -68,8 +69,8 @@ its 8 layers, energy by the coefficients that Table 4 prints. `axmul help search
 
 ## Genetic algorithm, by the paper's protocol and by an honest one
 
-Algorithm 1: population 50, 50 generations, mutation 0.1, fitness = accuracy, seed {runs["ga-paper"][1][0]["seed"]}. The two runs differ in the images that
-fitness is computed on.
+Algorithm 1: population 50, 50 generations, mutation 0.1, fitness = accuracy, seed {runs["ga-paper"][1][0]["seed"]}. The two runs
+differ in the images that fitness is computed on.
 
 - **paper**: the {images["ga-paper"][0]} test images, which are those that the result is scored on. Its accuracy is biased: the best of
   thousands is picked by the images that it is scored on, and p knows nothing of that.
@@ -98,12 +99,12 @@ for title, r in runs.values():
     gain = float(best["top1_percent"]) - float(exact["top1_percent"])
     sure = "is more than chance would give" if float(best["mcnemar_p"]) < .05 else "is not told apart from chance"
     verdicts.append(f"{title}: best minus exact {gain:+.2f} points on the test images, p = {p(best)}, which alone {sure}")
-print("; ".join(verdicts) + ".\n")
+print(";\n".join(verdicts) + ".\n")
 
 print("""### Time
 
 Wall and processor time of the search (scoring not counted). A score is *known* if the same assignment
-came before; *shared* are layers that were taken from another assignment of the generation that begins alike.
+came before; *shared* are layers that were taken from another assignment that begins alike.
 """)
 body = []
 for k, title in (("ga-paper", "ga, paper"), ("ga-honest", "ga, honest"), ("nsga2", "nsga2, honest")):
@@ -115,14 +116,18 @@ for k, title in (("ga-paper", "ga, paper"), ("ga-honest", "ga, honest"), ("nsga2
                  f'{100 * int(h["layers_shared"]) / layers:.1f} %'])
 table(["search", "images", "evaluations", "wall", "processor", "threads", "evaluations/s", "per processor second", "known",
        "layers shared"], body)
-print(f"On {os.environ['CPU']}, 2 cores, which other work shared: the processor time is what counts.\n")
+h = rows("ga-paper.history")[-1]
+least = float(h["cpu_seconds"]) / int(h["threads"])
+print(f"""On {os.environ['CPU']}, 2 cores. Where the processor time is far below twice the wall time, other work had the machine; {h["threads"]}
+threads with it for themselves need at least {least:.0f} s for the first row.
+""")
 
 print("""## The four published assignments
 
-Table 3, on this network. Its authors chose them for their own network, on the test images; ours has other weights, and rows
-of Table 4 with y = 4 or x = 8 are fragile ([accuracy.md](accuracy.md)). Savings are the paper's formula (A.4.1) with the printed coefficients.
-Test top-1 in %: *default*, the weight is a in convolutions and b in dense layers, as in the authors' network; *w = a*, *w = b*: in every
-layer; *swapped*: b in convolutions, a in dense layers.
+Table 3, on this network. Its authors chose them for their own network, on the test images; ours has other weights, and
+rows of Table 4 with y = 4 or x = 8 are fragile ([accuracy.md](accuracy.md)). Savings are the paper's formula (A.4.1) with
+the printed coefficients. Test top-1 in %: *default*, the weight is a in convolutions and b in dense layers, as in the
+authors' network; *w = a*, *w = b*: in every layer; *swapped*: b in convolutions, a in dense layers.
 """)
 others = [rows(f"published-{o}.csv") for o in ("wa", "aw", "aw,aw,aw,aw,aw,wa,wa,wa")]
 body = []
@@ -139,10 +144,11 @@ table(["row", "assignment", "E0/E-1, printed", "ours", "1-E/E0", "top-1, printed
 last = rows("nsga2.history")[-1]
 print(f"""## NSGA-II: accuracy and energy
 
-Population 50, {last["generation"]} generations, accuracy and plain saving (1-E/E0), on the last {last["images"]} validation images; begins with the 20 homogeneous assignments (one multiplier
-in all layers). Beside it random search with as many evaluations, and the homogeneous 20. Hypervolume: the area, in % x %,
-between the front and the corner of that accuracy and the energy of the exact multiplier, on the images searched on.
-*dominated*: points that one of NSGA-II's is at least as good as in both.
+Population 50, {last["generation"]} generations, accuracy and plain saving (1-E/E0), on the last {last["images"]} validation images;
+begins with the 20 homogeneous assignments (one multiplier in all layers). Beside it random search with as many
+evaluations, and the homogeneous 20. Hypervolume: the area, in % x %, between the front and the corner of that accuracy
+and the energy of the exact multiplier, on the images searched on. *dominated*: points that one of NSGA-II's is at least
+as good as in both.
 """)
 body = []
 for x in rows("compare"):
@@ -155,7 +161,6 @@ print("Its front above 95 %, scored on the test images:\n")
 table(["validation, %", "test top-1, %", "95 % interval", "p", "E0/E-1", "1-E/E0", "assignment"],
       [[f'{float(x["search_top1_percent"]):.2f}', f'{float(x["top1_percent"]):.2f}', interval(x), p(x), *savings(x),
         x["assignment"]] for x in front])
-print("""What this leaves out: one network of one seed, one run of each search; another seed gives another front; `--saving paper` searches
-by the other definition. Nothing is retrained.
-Coefficients are those printed in Table 4; `--coef energy` measures them ([power.md](power.md)).""")
+print("""What this leaves out: one network of one seed, one run of each search; another seed gives another front;
+`--saving paper` searches by the other definition. Nothing is retrained. Coefficients are those printed in Table 4; `--coef energy` measures them ([power.md](power.md)).""")
 PY
