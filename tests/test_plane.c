@@ -197,6 +197,34 @@ TEST(test_plane__neurons_of_networks)
     check_quantized(5, QUANT_AFFINE, PLANE_NEURON);
 }
 
+/* So many classes that the counters of all outputs do not fit at once: several passes, the same sums. */
+TEST(test_plane__outputs_in_several_passes)
+{
+    struct qgraph *q = random_qgraph(4, QUANT_SYMMETRIC, 8, 40);
+    struct images im = random_images(q->node[0].out, 4);
+    struct plane_row *row[2];
+    struct axm_mul *m;
+    int rows;
+    size_t outputs = 0;
+    for (int i = 0; i < q->n_nodes - 1; i++)
+        outputs += shape_count(q->node[i].out);
+    assert_true(outputs > 1200);   /* of 1,024 that 256 MiB hold */
+    assert_int_equal(axm_mul_open("scdm8s_x5_y2", &m), AXM_OK);
+    struct infer *in = open_infer(q, m);
+    for (int k = 0; k < 2; k++) {
+        im.classes = k ? 256 : CLASSES;
+        assert_int_equal(plane_run(q, in, &im, &(struct plane_opts){ PLANE_NEURON, true }, &row[k], &rows),
+                         AXM_OK);
+    }
+    assert_memory_equal(row[0], row[1], (size_t)rows * sizeof **row);
+    free(row[0]);
+    free(row[1]);
+    infer_close(in);
+    axm_mul_close(m);
+    qgraph_free(q);
+    images_release(&im);
+}
+
 /* Of a ramp 0, 1, ..., 99 through one dense layer of weight 1: what each rule has to make of it. */
 TEST(test_plane__bins_of_a_ramp)
 {
