@@ -171,14 +171,17 @@ enum axm_status characterise(const struct mul_circuit *c, const struct character
         key = sha256_bytes(all.s, all.len);
     if (st == AXM_OK && o->store)
         st = store_get(o->store, key.s, out, &found);
-    if (st == AXM_OK && !found) {
-        st = measure(c, o, out);
+    if (st == AXM_OK && found != STORE_FOUND) {
         struct measurement_key k = { .spec = c->name, .netlist_sha256 = netlist.s, .liberty = o->lib->name,
                                      .liberty_sha256 = o->lib->sha256, .mode = synth_mode_name(o->mode),
-                                     .stimulus = stimulus.s, .tools = o->tools };
+                                     .stimulus = stimulus.s, .tools = o->tools,
+                                     .input_slew_ns = o->mapped.input_slew_ns,
+                                     .output_load_pf = o->mapped.output_load_pf };
         memcpy(k.key, key.s, sizeof k.key);
+        if (!found)
+            st = measure(c, o, out);
         if (st == AXM_OK && o->store)
-            st = store_put(o->store, &k, out);
+            st = found ? store_put_load(o->store, &k) : store_put(o->store, &k, out);
     }
     if (fresh)
         *fresh = !found;

@@ -35,6 +35,10 @@ static const char *const migrations[] = {
     "ALTER TABLE measurement ADD COLUMN switching_zero_pj REAL;"
     "ALTER TABLE measurement ADD COLUMN switching_unit_pj REAL;"
     "ALTER TABLE measurement ADD COLUMN switching_liberty_pj REAL;",
+
+    /* NULL in older rows, whose keys alone knew it: filled in when asked for */
+    "ALTER TABLE measurement ADD COLUMN input_slew_ns REAL;"
+    "ALTER TABLE measurement ADD COLUMN output_load_pf REAL;",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -153,13 +157,14 @@ static enum axm_status get(struct store *s, const char *key, struct measurement 
 {
     sqlite3_stmt *q;
     if (sqlite3_prepare_v2(s->db,
-                           "SELECT " VALUES " FROM measurement WHERE key = ?1"
+                           "SELECT " VALUES ", input_slew_ns FROM measurement WHERE key = ?1"
                            " AND switching_unit_pj IS NOT NULL", -1, &q, NULL) != SQLITE_OK)
         return db_error(s, "reading");
     sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
     int rc = sqlite3_step(q);
     *found = rc == SQLITE_ROW;
     if (*found) {
+        *found = sqlite3_column_type(q, 17) == SQLITE_NULL ? STORE_WITHOUT_LOAD : STORE_FOUND;
         *out = (struct measurement){
             .area_um2 = sqlite3_column_double(q, 0),
             .cells = sqlite3_column_int(q, 1),
@@ -194,9 +199,10 @@ static enum axm_status put(struct store *s, const struct measurement_key *k, con
     sqlite3_stmt *q;
     if (sqlite3_prepare_v2(s->db,
                            "INSERT OR REPLACE INTO measurement (key, spec, netlist_sha256, liberty,"
-                           " liberty_sha256, mode, stimulus, tools, " VALUES ") VALUES"
+                           " liberty_sha256, mode, stimulus, tools, " VALUES
+                           ", input_slew_ns, output_load_pf) VALUES"
                            " (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
-                           "?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
+                           "?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27)",
                            -1, &q, NULL) != SQLITE_OK)
         return db_error(s, "writing");
     int n = 1;
@@ -214,6 +220,8 @@ static enum axm_status put(struct store *s, const struct measurement_key *k, con
     sqlite3_bind_int64(q, n++, m->steps);
     for (int d = 0; d < STORE_MODELS; d++)
         sqlite3_bind_double(q, n++, m->switching_pj[d]);
+    sqlite3_bind_double(q, n++, k->input_slew_ns);
+    sqlite3_bind_double(q, n++, k->output_load_pf);
     enum axm_status st = sqlite3_step(q) == SQLITE_DONE ? AXM_OK : db_error(s, "writing");
     sqlite3_finalize(q);
     return st;
@@ -223,6 +231,30 @@ enum axm_status store_put(struct store *s, const struct measurement_key *k, cons
 {
     pthread_mutex_lock(&s->lock);
     enum axm_status st = s->broken ? AXM_ENV : put(s, k, m);
+    s->broken = st != AXM_OK;
+    pthread_mutex_unlock(&s->lock);
+    return st;
+}
+
+static enum axm_status put_load(struct store *s, const struct measurement_key *k)
+{
+    sqlite3_stmt *q;
+    if (sqlite3_prepare_v2(s->db,
+                           "UPDATE measurement SET input_slew_ns = ?1, output_load_pf = ?2"
+                           " WHERE key = ?3 AND input_slew_ns IS NULL", -1, &q, NULL) != SQLITE_OK)
+        return db_error(s, "writing");
+    sqlite3_bind_double(q, 1, k->input_slew_ns);
+    sqlite3_bind_double(q, 2, k->output_load_pf);
+    sqlite3_bind_text(q, 3, k->key, -1, SQLITE_STATIC);
+    enum axm_status st = sqlite3_step(q) == SQLITE_DONE ? AXM_OK : db_error(s, "writing");
+    sqlite3_finalize(q);
+    return st;
+}
+
+enum axm_status store_put_load(struct store *s, const struct measurement_key *k)
+{
+    pthread_mutex_lock(&s->lock);
+    enum axm_status st = s->broken ? AXM_ENV : put_load(s, k);
     s->broken = st != AXM_OK;
     pthread_mutex_unlock(&s->lock);
     return st;

@@ -30,6 +30,7 @@ struct measurement_key {
     char key[65];
     const char *spec;
     const char *netlist_sha256, *liberty, *liberty_sha256, *mode, *stimulus, *tools;
+    double input_slew_ns, output_load_pf;
 };
 
 /* Opens or creates; NULL path: "results.sqlite" in the cache directory.  AXM_ENV if
@@ -40,12 +41,15 @@ void store_close(struct store *s);   /* NULL is fine */
 const char *store_path(const struct store *s);
 
 /* *found tells whether key is there, with every figure (an older schema had
- * fewer; put() then completes the row).  After a write that failed and was
+ * fewer; put() then completes the row), and if so whether the row says its
+ * slew and load (else put_load() completes it).  After a write that failed and was
  * reported, every further put() is a silent AXM_ENV. */
+enum { STORE_FOUND = 1, STORE_WITHOUT_LOAD };
 enum axm_status store_get(struct store *s, const char *key, struct measurement *out, int *found)
     AXM_MUST_CHECK;
 enum axm_status store_put(struct store *s, const struct measurement_key *k,
                           const struct measurement *m) AXM_MUST_CHECK;
+enum axm_status store_put_load(struct store *s, const struct measurement_key *k) AXM_MUST_CHECK;
 
 /* Runs one read-only statement and calls row for each row (values as text, NULL
  * for null).  Statements that would write are refused;
