@@ -35,9 +35,9 @@ PUBLIC_HEADERS += $(wildcard gen/circuit.h sim/verilog.h)
 
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/rtl_embed.o
 DNN_OBJ := $(DNN_SRC:%.c=$B/%.o)
-CLI_OBJ := $(CLI_SRC:%.c=$B/%.o) $B/model_embed.o
+CLI_OBJ := $(CLI_SRC:%.c=$B/%.o) $B/model_embed.o $B/report_embed.o
 ASAN_OBJ := $(LIB_SRC:%.c=$B/asan/%.o) $(DNN_SRC:%.c=$B/asan/%.o) $(filter-out %/main.o,$(CLI_SRC:%.c=$B/asan/%.o))
-ASAN_OBJ += $B/rtl_embed.o $B/model_embed.o
+ASAN_OBJ += $B/rtl_embed.o $B/model_embed.o $B/report_embed.o
 TEST_OBJ := $(TESTS:%=$B/asan/tests/%.o)
 # What the fuzzed parsers need; the rest is not written for clang.
 FUZZ_OBJ := $(patsubst %.c,$B/fuzz/%.o,$(filter base/% cmodel/% synth/liberty.c,$(LIB_SRC)) \
@@ -79,7 +79,23 @@ $B/model_embed.c: $(MODELS) scripts/embed.sh Makefile
 	@mkdir -p $(@D)
 	scripts/embed.sh embedded_models $(MODELS) > $@.tmp && mv $@.tmp $@
 
-$B/rtl_embed.o $B/model_embed.o: %.o: %.c
+# The page of `axmul report`.  Its plotting library comes from npm, once; without it all else is built, and
+# the next make looks again.
+VENDORED := $(addprefix $B/vendor/,uPlot.iife.min.js uPlot.min.css uPlot.LICENSE)
+REPORT := $(sort $(wildcard web/*)) tests/data/scdm8_multipliers.csv
+$B/vendor/stamp: scripts/vendor.sh $(if $(wildcard $B/vendor/missing),again)
+	@scripts/vendor.sh $B/vendor
+
+$B/report_embed.c: $(REPORT) $B/vendor/stamp scripts/embed.sh Makefile
+	@mkdir -p $(@D)
+	scripts/embed.sh embedded_report $(REPORT) $(VENDORED) > $@.tmp && mv $@.tmp $@
+
+report-assets:  ## fetch the plotting library of axmul report again
+	@rm -f $B/vendor/stamp && scripts/vendor.sh $B/vendor
+
+again:
+
+$B/rtl_embed.o $B/model_embed.o $B/report_embed.o: %.o: %.c
 	$(CC) $(STRICT) $(CFLAGS) $(INCLUDE) -c $< -o $@
 
 # --- library and command -------------------------------------------------------
@@ -196,7 +212,7 @@ clean:  ## delete everything that was made
 
 -include $(DEPS)
 
-.PHONY: all help setup setup-data tests check check-full fuzzers bench demo models docs-power docs-accuracy
+.PHONY: all help setup setup-data tests check check-full fuzzers bench demo models report-assets docs-power docs-accuracy
 .PHONY: docs-search docs-training install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

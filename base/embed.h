@@ -14,5 +14,6 @@ struct embedded_file {
 extern const struct embedded_file embedded_rtl[];      /* in the library: Verilog and code that is compiled
     at run time */
 extern const struct embedded_file embedded_models[];   /* in the command: models/ */
+extern const struct embedded_file embedded_report[];   /* in the command: web/, and what it draws with */
 
 #endif
