@@ -9,7 +9,7 @@ verilator iverilog yosys z3 berkeley-abc opensta
 qflow-tech-osu018 qflow-tech-osu035 qflow-tech-osu050
 gnuplot-nox
 clang libclang-rt-14-dev
-python3-numpy man-db
+python3-numpy man-db chromium
 dataset-fashion-mnist
 '
 set -eu
