@@ -72,7 +72,7 @@ static enum axm_status compile(struct array_sim *s)
     array_write_modules(c, &verilog);
     if (s->unit == ARRAY_TABLE) {
         char body[96];
-        snprintf(body, sizeof body, "  reg [%d:0] table_q [0:%d] /*verilator public_flat_rw*/;\n",
+        snprintf(body, sizeof body, "  reg [%d:0] table_q [0:%d] /*verilator public_flat_rd*/;\n",
                  address_bits(c) - 1, (1 << address_bits(c)) - 1);
         write_table_unit(c, &verilog);
         array_write_top(c, "axm_top", body, &top);
