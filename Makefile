@@ -185,6 +185,10 @@ docs-search: all  ## measure again what docs/search.md says (half an hour)
 docs-training: all $B/lenet5i.axm $B/resnet8.axm  ## train, quantize and run again what docs/trained.md says
 	B=$B scripts/docs_trained.sh $B/lenet5i.axm $B/resnet8.axm > $B/trained.md.tmp && mv $B/trained.md.tmp docs/trained.md
 
+docs-plane: all  ## measure again what docs/information-plane.md says (some minutes)
+	B=$B scripts/docs_plane.sh models/lenet5i-int8.axm > $B/plane.md.tmp && mv $B/plane.md.tmp docs/information-plane.md
+	rm -rf $B/docs-plane
+
 # --- installation ----------------------------------------------------------
 
 $B/axmul.1: $B/axmul
@@ -213,6 +217,6 @@ clean:  ## delete everything that was made
 -include $(DEPS)
 
 .PHONY: all help setup setup-data tests check check-full fuzzers bench demo models report-assets docs-power docs-accuracy
-.PHONY: docs-search docs-training install clean
+.PHONY: docs-search docs-training docs-plane install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
