@@ -48,7 +48,8 @@ static enum axm_status add_accuracy(const char *path, struct json *j)
         if (done[first])
             continue;
         struct strbuf name = { 0 };
-        strbuf_addf(&name, "%s, %s %s images", base_name(csv_cell(&c, first, at[MODEL])),
+        /* a model is a name or a long hash */
+        strbuf_addf(&name, "model %.12s, %s of %s images", base_name(csv_cell(&c, first, at[MODEL])),
                     csv_cell(&c, first, at[IMAGES]), csv_cell(&c, first, at[IMAGES_OF]));
         if (*csv_cell(&c, first, at[FIRST]) && strcmp(csv_cell(&c, first, at[FIRST]), "0"))
             strbuf_addf(&name, " from %s", csv_cell(&c, first, at[FIRST]));

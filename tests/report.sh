@@ -61,7 +61,7 @@ for i, s in enumerate(specs):
             db.execute("INSERT INTO measurement (%s) VALUES (%s)" % (", ".join(row), ", ".join("?" * len(row))), list(row.values()))
 db.commit()
 open(work + "/accuracy.csv", "w").write("mult,order,images,top1_percent,top1_low_percent,top1_high_percent,model,images_of,first\n"
-    + "".join("%s,paper,100,%g,90,99,/somewhere/net.axm,test,0\n" % (s, 90 + i / 10) for i, s in enumerate(paper)))
+    + "".join("%s,paper,100,%g,90,99,/somewhere/net.axm,200,0\n" % (s, 90 + i / 10) for i, s in enumerate(paper)))
 open(work + "/plane.csv", "w").write("epoch,row,layer,outputs,i_xt_bits,i_ty_bits\n" + "".join(
     "%d,exact8s,conv%d,64,%g,%g\n" % (e, l, 13 - l - .1 * e, 3.2 - .1 * l + .01 * e) for e in range(9) for l in range(5)))
 open(work + "/history.csv", "w").write("generation,evaluations,remembered,repeated,run,best_correct,images,seconds,best_cost\n"
@@ -106,6 +106,7 @@ s = d["searches"][0]
 if s["evaluated"] < 300 or len(s["homogeneous"]) != 20 or s["homogeneous"]["scdm8s_x4_y2"] != [98] or s["best"] != ["scdm8s_x4_y1"] * 8: print(s["best"], s["homogeneous"])
 # 20 x the first row of Table 4 saves 1 / .78 - 1 and 1 - .78
 if not any(abs(p[1] - 100 * (1 / .78 - 1)) < 1e-4 and abs(p[2] - 22) < 1e-4 for p in s["points"]): print("savings")
+if d["accuracy"][0]["name"] != "model net.axm, 100 of 200 images, weight: paper": print(d["accuracy"][0]["name"])
 if d["accuracy"][0]["of"]["scdm8s_x4_y1"] != [90, 90, 99]: print(d["accuracy"][0]["of"])
 if len(d["planes"][0]["rows"]) != 45 or len(d["history"][0]["rows"]) != 30: print("rows of files")
 mapped = [m for m in d["multipliers"] if "map" in m]
