@@ -20,7 +20,7 @@ namespace {
 
 enum { X_BYTES = (X_BITS + 7) / 8, W_BYTES = (W_BITS + 7) / 8, BEATS = COLS / LANES, TILES_MAX = 3 };
 enum { CTRL = 0x20, STATUS = 0x24, ERRORS = 0x28, MODE = 0x2c, DIM_A = 0x30, DIM_B = 0x34, ZERO = 0x38,
-       LO = 0x3c, HI = 0x40, POOL = 0x84, POOL_TAPS = 0x100, COLUMN = 0x400, TAPS = 9 };
+       LO = 0x3c, HI = 0x40, TIMEOUT = 0x44, POOL = 0x84, POOL_TAPS = 0x100, COLUMN = 0x400, TAPS = 9 };
 enum { X_EARLY = 1, X_LATE = 2, W_EARLY = 4, W_LATE = 8, BANK_OVER = 32, CELL_OVER = 64 };
 
 VerilatedContext context;
@@ -260,13 +260,14 @@ job make_job(unsigned number)
              w_frame = OUTPUT_STATIONARY ? j.dim_b : (unsigned)ROWS;
     j.mode = below(2) << 9 | (ORDER == 2 ? below(2) : (unsigned)ORDER) << 8;
     j.mode |= MODE_BITS_0 ? below(MODE_TOP_0 + 1) | below(MODE_TOP_1 + 1) << MODE_BITS_0 : below(256);
-    j.zero = between(-150, 150);
-    j.lo = between(-300, 0);
-    j.hi = between(0, 300);
+    bool wide = below(3) == 0;      // all bits of everything, else values as networks have them
+    j.zero = wide ? (int32_t)random32() : between(-150, 150);
+    j.lo = wide ? (int32_t)(random32() | 1u << 31) : between(-300, 0);
+    j.hi = wide ? (int32_t)(random32() >> 1) : between(0, 300);
     for (int c = 0; c < COLS; c++) {
-        j.bias[c] = between(-10000, 10000);
-        j.mult[c] = (int32_t)(random32() >> 1);
-        j.shift[c] = between(28, 25 + X_BITS + W_BITS);
+        j.bias[c] = wide ? (int32_t)random32() : between(-10000, 10000);
+        j.mult[c] = (int32_t)(random32() >> 1 >> (wide ? below(31) : 0));
+        j.shift[c] = wide ? between(1, 62) : between(28, 25 + X_BITS + W_BITS);
         j.wzero[c] = between(-256, 255);
     }
     unsigned fault = below(8);
@@ -280,7 +281,7 @@ job make_job(unsigned number)
     auto x = frames(x_stream, tiles, x_frame, ROWS, X_BITS, j.errors & X_EARLY, j.errors & X_LATE);
     auto w = frames(w_stream, tiles, w_frame, COLS, W_BITS, j.errors & W_EARLY, j.errors & W_LATE);
     unsigned n_rows = OUTPUT_STATIONARY ? tiles * ROWS : j.dim_a;
-    if (POOL_WIDTH && !(j.mode >> 9 & 1) && below(4)) {
+    if (POOL_WIDTH && !wide && !(j.mode >> 9 & 1) && below(4)) {
         j.pool = make_pool((int)n_rows);
         j.lo = j.lo < -256 ? -256 : j.lo;
         j.hi = j.hi > 255 ? 255 : j.hi;
@@ -390,12 +391,13 @@ void after_edge()
         failed("no end");
 }
 
-void write(unsigned address, uint32_t value)
+// True: SLVERR.
+bool write_bad(unsigned address, uint32_t value, unsigned strobe = 15)
 {
-    bool aw = true, w = true, b = false;
+    bool bad = false, aw = true, w = true, b = false;
     top->s_axil_awaddr = address;
     top->s_axil_wdata = value;
-    top->s_axil_wstrb = 15;
+    top->s_axil_wstrb = strobe;
     for (unsigned guard = 0; !b; guard++) {
         top->s_axil_awvalid = aw && (top->s_axil_awvalid || below(4));
         top->s_axil_wvalid = w && (top->s_axil_wvalid || below(4));
@@ -405,8 +407,7 @@ void write(unsigned address, uint32_t value)
         w = w && !(top->s_axil_wvalid && top->s_axil_wready);
         if (top->s_axil_bvalid && top->s_axil_bready) {
             b = true;
-            if (top->s_axil_bresp)
-                failed("a register write was refused");
+            bad = top->s_axil_bresp != 0;
         }
         after_edge();
         top->s_axil_awvalid = top->s_axil_awvalid && aw;
@@ -415,12 +416,19 @@ void write(unsigned address, uint32_t value)
             failed("no answer to a register write");
     }
     top->s_axil_bready = 0;
+    return bad;
 }
 
-uint32_t read(unsigned address)
+void write(unsigned address, uint32_t value)
 {
-    bool ar = true, r = false;
-    uint32_t value = 0;
+    if (write_bad(address, value))
+        failed("a register write was refused");
+}
+
+// True: SLVERR.
+bool read_bad(unsigned address, uint32_t &value)
+{
+    bool bad = false, ar = true, r = false;
     top->s_axil_araddr = address;
     for (unsigned guard = 0; !r; guard++) {
         top->s_axil_arvalid = ar;
@@ -430,8 +438,7 @@ uint32_t read(unsigned address)
         if (top->s_axil_rvalid && top->s_axil_rready) {
             r = true;
             value = top->s_axil_rdata;
-            if (top->s_axil_rresp)
-                failed("a register read was refused");
+            bad = top->s_axil_rresp != 0;
         }
         after_edge();
         top->s_axil_arvalid = ar;
@@ -439,7 +446,24 @@ uint32_t read(unsigned address)
             failed("no answer to a register read");
     }
     top->s_axil_rready = 0;
+    return bad;
+}
+
+uint32_t read(unsigned address)
+{
+    uint32_t value = 0;
+    if (read_bad(address, value))
+        failed("a register read was refused");
     return value;
+}
+
+void expect(unsigned address, uint32_t value)
+{
+    uint32_t seen = read(address);
+    if (seen != value) {
+        printf("register 0x%03x reads 0x%08x, not 0x%08x\n", address, seen, value);
+        failed("a wrong register");
+    }
 }
 
 void wait_for(uint32_t mask)    // bits of STATUS to be 0
@@ -496,6 +520,104 @@ void start(const job &j)
     write(CTRL, 1);
 }
 
+// --- registers -----------------------------------------------------------------------------------
+
+struct set_up {
+    unsigned address;
+    uint32_t mask, value;
+    int sign;               // highest bit of a value that reads sign-extended, else 0
+};
+
+uint32_t reads(const set_up &s)
+{
+    return s.sign && s.value >> s.sign & 1 ? s.value | ~s.mask : s.value;
+}
+
+bool is_there(unsigned word, bool to_write)
+{
+    if (word >= COLUMN / 4)
+        return word < COLUMN / 4 + 4 * COLS;
+    if (POOL_WIDTH && ((word >= POOL / 4 - !to_write && word <= 0x2a) ||
+                       (word >= POOL_TAPS / 4 && word < POOL_TAPS / 4 + 2 * TAPS)))
+        return true;
+    return to_write ? word == 8 || (word >= 10 && word <= 17)
+                    : word <= 5 || (word >= 8 && word <= 17) || (word >= 20 && word <= 24);
+}
+
+void check_registers()
+{
+    std::vector<set_up> set = { { MODE, 0x2ffu | (ORDER == 2) << 8, 0, 0 }, { DIM_A, ~0u, 0, 0 },
+        { DIM_B, ~0u, 0, 0 }, { ZERO, ~0u, 0, 0 }, { LO, ~0u, 0, 0 }, { HI, ~0u, 0, 0 },
+        { TIMEOUT, ~0u, 0, 0 } };
+    for (unsigned c = 0; c < COLS; c++)
+        for (unsigned i = 0; i < 4; i++)
+            set.push_back({ COLUMN + 16 * c + 4 * i, i < 2 ? ~0u : i == 2 ? 0x3fu : 0x1ffu, 0,
+                            i == 3 ? 8 : 0 });
+    if (POOL_WIDTH)
+        for (unsigned i = 0; i < TAPS; i++) {
+            set.push_back({ POOL_TAPS + 8 * i, ~0u, 0, 0 });
+            set.push_back({ POOL_TAPS + 8 * i + 4, 0x3f, 0, 0 });
+        }
+    uint32_t order = ORDER == 1 ? 0x100 : 0;
+    for (const set_up &s : set)
+        write(s.address, 0);
+    for (unsigned turn = 0; turn < 6; turn++) {
+        for (set_up &s : set) {
+            uint32_t value = random32(), bytes = 0;
+            unsigned strobe = turn ? below(16) : 15;
+            for (unsigned b = 0; b < 4; b++)
+                bytes |= strobe >> b & 1 ? 0xffu << 8 * b : 0;
+            if (write_bad(s.address, value, strobe))
+                failed("a register write was refused");
+            s.value = (s.value & ~bytes) | (value & bytes & s.mask);
+        }
+        for (const set_up &s : set)
+            expect(s.address, reads(s) | (s.address == MODE ? order : 0));
+    }
+    expect(0x00, 0x41584d31);
+    expect(0x08, COLS << 16 | ROWS);
+    expect(0x0c, OUTPUT_STATIONARY | SIGNED << 1 | ROW_SUM << 2 | (MODE_BITS_0 > 0) << 3 | ORDER << 4 |
+           (POOL_WIDTH > 0) << 6 | LANES << 8);
+    expect(0x10, OUTPUT_STATIONARY ? 0 : ACC_DEPTH);
+    expect(0x14, ACC_BITS << 16 | W_BITS << 8 | X_BITS);
+    if (read(0x04) >> 16 != 1)
+        failed("another VERSION");
+    expect(CTRL, 0);
+    expect(STATUS, 0);
+    check_errors(0);
+    for (unsigned word = 0; word < 1024; word++) {
+        uint32_t value;
+        if (read_bad(4 * word, value) == is_there(word, false) ||
+            !read_bad(4 * word + 1 + below(3), value))
+            failed("a read was taken or refused that should not be");
+        check_errors(128);
+        if (!is_there(word, true) && !write_bad(4 * word, random32()))
+            failed("a write was taken that should not be");
+        if (!write_bad(4 * word + 1 + below(3), random32()))
+            failed("a write to an odd address was taken");
+        check_errors(128);
+    }
+    for (const set_up &s : set)
+        expect(s.address, reads(s) | (s.address == MODE ? order : 0));
+    write(TIMEOUT, 0);
+    write(MODE, 0);
+    write(DIM_B, 1);
+    for (uint32_t a = 0; a < 33; a++) {
+        uint32_t dim = a ? 1u << (a - 1) : 0;
+        if (dim && (OUTPUT_STATIONARY || dim <= ACC_DEPTH))
+            continue;
+        write(DIM_A, dim);
+        write(CTRL, 1);
+        expect(STATUS, 0);
+        check_errors(16);
+    }
+    write(DIM_A, 1);
+    write(DIM_B, 0);
+    write(CTRL, 1);
+    expect(STATUS, 0);
+    check_errors(16);
+}
+
 }
 
 int main(int argc, char **argv)
@@ -515,6 +637,7 @@ int main(int argc, char **argv)
     after_edge();
     top->rst_ni = 1;
     uint32_t errors = 0;
+    check_registers();
     for (const job &j : job_list) {
         wait_for(2);
         x_stall = some_stall();
