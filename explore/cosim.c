@@ -62,8 +62,21 @@ static struct array_config array_of(const struct run *r, const struct layer *l, 
 {
     struct array_config c = r->o->array;
     c.mult = l->spec.mult;
-    c.order = same_widths ? ARRAY_ORDER_RUNTIME : l->spec.weight_is_a ? ARRAY_WEIGHT_IS_A : ARRAY_WEIGHT_IS_B;
+    c.order = !same_widths ? l->spec.weight_is_a ? ARRAY_WEIGHT_IS_A : ARRAY_WEIGHT_IS_B
+              : r->o->backend == COSIM_RTL ? ARRAY_WEIGHT_IS_A : ARRAY_ORDER_RUNTIME;
     return c;
+}
+
+/* The table of f(b, a).  One array serves both orders then, without a multiplexer in every cell. */
+static void swap_operands(struct axm_lut *l)
+{
+    size_t n = (size_t)1 << l->width_a;
+    for (size_t a = 0; a < n; a++)
+        for (size_t b = 0; b < a; b++) {
+            int32_t t = l->value[a * n + b];
+            l->value[a * n + b] = l->value[b * n + a];
+            l->value[b * n + a] = t;
+        }
 }
 
 static enum axm_status make_index(const struct run *r, struct layer *l)
@@ -110,6 +123,12 @@ static enum axm_status set_up_layer(struct run *r, int i, const struct cosim_lay
         st = gemm_pack(l->gemm, weights_of(l, group), g->n, g->k, &l->weights[group]);
     if (!st && r->o->backend == COSIM_RTL)
         st = axm_lut_build(l->mul, &l->lut);
+    l->array_weight_is_a = spec->weight_is_a;
+    if (!st && r->o->backend == COSIM_RTL && m->width_a == m->width_b) {
+        l->array_weight_is_a = true;
+        if (!spec->weight_is_a)
+            swap_operands(&l->lut);
+    }
     if (!st && in_lanes(r))
         st = sliced_open(m, spec->weight_is_a, l->mode, bitsim_best_level(), &l->sliced);
     return st ? st : make_index(r, l);
@@ -289,7 +308,7 @@ static enum axm_status run_array(struct run *r, const struct work *w, struct str
         size_t channel = group * g->n;
         gather(l, w, group, s);
         struct array_gemm job = { .m = m, .n = g->n, .k = g->k, .x = s->x, .x_stride = s->stride,
-            .w = weights_of(l, group), .weight_is_a = l->spec.weight_is_a, .mode = (uint8_t)l->mode,
+            .w = weights_of(l, group), .weight_is_a = l->array_weight_is_a, .mode = (uint8_t)l->mode,
             .zero_product = l->zero_product, .zero = node->zero, .lo = node->lo, .hi = node->hi,
             .bias = node->bias + channel, .mult = node->multiplier + channel, .shift = node->shift + channel,
             .wzero = node->weight_zero ? node->weight_zero + channel : NULL, .y = s->y, .y_stride = s->stride,

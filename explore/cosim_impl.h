@@ -23,7 +23,8 @@ struct layer {
     struct axm_mul *mul;
     unsigned mode;
     int32_t zero_product;
-    struct axm_lut lut;                /* COSIM_RTL */
+    struct axm_lut lut;                /* COSIM_RTL, as the array's order wants it */
+    bool array_weight_is_a;
     struct gemm *gemm;
     struct gemm_weights **weights;     /* [groups]: dnn/'s own product, the expected accumulators */
     struct sliced *sliced;

@@ -6,7 +6,7 @@
 // RowSum there is one more column, c = Cols, whose y_o is the plain sum of the x_i (zero points
 // of the weights need it).  over_o: on its way some sum of y_o left AccW bits, of which those of row sums
 // have no sign.  Where AccW is so wide that none can leave it, over_o is 0 and costs nothing.
-// Row r of the shadow weights may be written again Cols + r + 1
+// Row r of the shadow weights may be written again Cols + r
 // enabled cycles after next_i.
 `default_nettype none
 
@@ -36,22 +36,29 @@ module array_ws #(
   assign over_o = |overs;
 
   reg [Rows*XW-1:0] x_q;
-  reg               next_q;
-  always @(posedge clk_i) if (en_i) begin
-    x_q    <= x_i;
-    next_q <= next_i;
-  end
+  always @(posedge clk_i) if (en_i) x_q <= x_i;
+
+  // Cell (r, c) meets x_i r + c + 1 enabled cycles after it came in; its weight changes a cycle before.
+  wire [Rows+Cols-2:0] next;
+  assign next[0] = next_i;
+  generate
+    if (Rows + Cols > 2) begin : g_next
+      reg [Rows+Cols-3:0] next_q;
+      always @(posedge clk_i) if (en_i) next_q <= next[Rows+Cols-3:0];
+      assign next[Rows+Cols-2:1] = next_q;
+    end
+  endgenerate
 
   genvar r, c;
   generate
     for (r = 0; r < Rows; r = r + 1) begin : g_row
-      wire [XW:0] head;
-      delay_line #(.Width(XW + 1), .Depth(r)) u_skew (
-        .clk_i(clk_i), .en_i(en_i), .d_i({next_q, x_q[r*XW +: XW]}), .q_o(head)
+      wire [XW-1:0] head;
+      delay_line #(.Width(XW), .Depth(r)) u_skew (
+        .clk_i(clk_i), .en_i(en_i), .d_i(x_q[r*XW +: XW]), .q_o(head)
       );
       for (c = 0; c < Cols + RowSum; c = c + 1) begin : g_col
         wire [XW-1:0]   x;
-        wire            next, over, over_above;
+        wire            over, over_above;
         wire [AccW-1:0] psum, above;
         if (r == 0) begin : g_top
           assign above      = {AccW{1'b0}};
@@ -61,12 +68,10 @@ module array_ws #(
           assign over_above = g_row[r-1].g_col[c].over;
         end
         wire [XW-1:0] x_in;
-        wire          next_in;
         if (c == 0) begin : g_first
-          assign {next_in, x_in} = head;
+          assign x_in = head;
         end else begin : g_later
-          assign x_in    = g_row[r].g_col[c-1].x;
-          assign next_in = g_row[r].g_col[c-1].next;
+          assign x_in = g_row[r].g_col[c-1].x;
         end
         if (c < Cols) begin : g_pe
           pe_ws #(.XW(XW), .WW(WW), .AccW(AccW), .ModeW(ModeW), .Signed(Signed),
@@ -74,11 +79,10 @@ module array_ws #(
             .clk_i(clk_i), .en_i(en_i),
             .w_we_i(w_we_i[r]), .w_i(w_i[c*WW +: WW]),
             .mode_i(mode_i), .order_i(order_i),
-            .next_i(next_in), .x_i(x_in), .psum_i(above), .over_i(over_above),
-            .next_o(next), .x_o(x), .psum_o(psum), .over_o(over)
+            .next_i(next[r+c]), .x_i(x_in), .psum_i(above), .over_i(over_above),
+            .x_o(x), .psum_o(psum), .over_o(over)
           );
         end else begin : g_sum
-          wire unused = &{1'b0, next_in};
           reg [AccW-1:0] psum_q;
           wire sign = Signed != 0 && x_in[XW-1];
           wire carry;
@@ -95,10 +99,9 @@ module array_ws #(
           end
           assign psum = psum_q;
           assign x    = x_in;
-          assign next = 1'b0;
         end
         if (c == Cols + RowSum - 1) begin : g_edge
-          wire unused = &{1'b0, x, next};
+          wire unused = &{1'b0, x};
         end
         if (r == Rows - 1) begin : g_out
           delay_line #(.Width(AccW), .Depth(Cols + RowSum - 1 - c)) u_deskew (
