@@ -33,8 +33,8 @@ static inline void add(W *acc, int acc_bits, const W *term, int term_bits, int i
         high = term[term_bits - 1];
     for (int i = 0; i < acc_bits; i++) {
         W a = acc[i], t = i < term_bits ? term[i] : high;
-        acc[i] = a ^ t ^ carry;
-        carry = (a & t) | (carry & (a ^ t));
+        acc[i] = axm_sum(a, t, carry);
+        carry = axm_carry(a, t, carry);
     }
 }
 
