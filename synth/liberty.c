@@ -228,7 +228,7 @@ static const char *text_of(const struct node *group, const char *name)
 
 struct extractor {
     struct parser *p;        /* path, arena, failure */
-    const struct node *library;
+    const struct node *root;        /* library(NAME) */
     double time_ns, cap_pf, leak_nw, energy_pj;   /* one unit of the file in ours */
 };
 
@@ -272,7 +272,7 @@ static bool attribute_size(struct extractor *x, const struct node *group, const 
 static bool unit(struct extractor *x, const char *name, const char *letters, double per_base,
                  double *out)
 {
-    const char *s = text_of(x->library, name);
+    const char *s = text_of(x->root, name);
     if (!s) {
         if (!x->p->failed)
             x->p->st = fail(AXM_USAGE, "%s: no %s: the unit must be stated", x->p->path, name);
@@ -302,7 +302,7 @@ static bool unit(struct extractor *x, const char *name, const char *letters, dou
 
 static bool read_units(struct extractor *x)
 {
-    const struct node *c = find(x->library, "capacitive_load_unit");
+    const struct node *c = find(x->root, "capacitive_load_unit");
     double volt = 1, factor = 0;
     if (!unit(x, "time_unit", "s", 1e9, &x->time_ns) || !unit(x, "voltage_unit", "V", 1, &volt))
         return false;
@@ -316,7 +316,7 @@ static bool read_units(struct extractor *x)
     x->cap_pf = factor * (strcasecmp(c->arg[1], "pf") ? 1e-3 : 1);
     x->energy_pj = x->cap_pf * volt * volt;   /* Liberty: capacitance unit times voltage unit squared */
     x->leak_nw = 1;
-    return !find(x->library, "leakage_power_unit") || unit(x, "leakage_power_unit", "W", 1e9, &x->leak_nw);
+    return !find(x->root, "leakage_power_unit") || unit(x, "leakage_power_unit", "W", 1e9, &x->leak_nw);
 }
 
 /* --- tables ----------------------------------------------------------------- */
@@ -370,7 +370,7 @@ static bool read_table(struct extractor *x, const struct node *owner, const char
     int n[2] = { 1, 1 }, kind[2] = { -1, -1 }, count;
     if (!t || !t->is_group)
         return true;
-    for (const struct node *c = x->library->child; c && t->n_args; c = c->next)
+    for (const struct node *c = x->root->child; c && t->n_args; c = c->next)
         if ((!strcmp(c->name, "lu_table_template") || !strcmp(c->name, "power_lut_template")) &&
             c->n_args == 1 && !strcmp(c->arg[0], t->arg[0]))
             template = c;
@@ -702,7 +702,7 @@ static bool read_leakage(struct extractor *x, const struct node *g, struct lib_c
 {
     struct lib_leakage *l = take(x->p, sizeof *l * (size_t)(count_groups(g, "leakage_power") + 1));
     double library_default = 0;
-    if (!attribute(x, x->library, "default_cell_leakage_power", &library_default))
+    if (!attribute(x, x->root, "default_cell_leakage_power", &library_default))
         return false;
     c->leakage_nw = library_default;
     if (!attribute(x, g, "cell_leakage_power", &c->leakage_nw))
@@ -735,18 +735,18 @@ static bool read_cell(struct extractor *x, const struct node *g, struct lib_cell
 
 static bool extract(struct extractor *x, struct liberty *l)
 {
-    int n = count_groups(x->library, "cell");
+    int n = count_groups(x->root, "cell");
     struct lib_cell *cells = take(x->p, sizeof *cells * (size_t)(n + 1));
     if (!cells || !read_units(x))
         return false;
     l->voltage = 0;
-    if (!attribute(x, x->library, "nom_voltage", &l->voltage))
+    if (!attribute(x, x->root, "nom_voltage", &l->voltage))
         return false;
     if (!(l->voltage > 0)) {
         x->p->st = fail(AXM_USAGE, "%s: no nom_voltage above 0", x->p->path);
         return false;
     }
-    for (const struct node *g = x->library->child; g; g = g->next)
+    for (const struct node *g = x->root->child; g; g = g->next)
         if (g->is_group && !strcmp(g->name, "cell") && !read_cell(x, g, &cells[l->n_cells++]))
             return false;
     if (!l->n_cells) {
@@ -763,15 +763,15 @@ enum axm_status liberty_parse(const char *text, size_t len, const char *path, st
     if (!store)
         return fail(AXM_ENV, "%s: out of memory", path);
     struct parser p = { .s = text, .end = text + len, .path = path, .line = 1, .arena = &store->arena };
-    struct extractor x = { .p = &p, .library = statement(&p, 0) };
-    if (!p.failed && (strcmp(x.library->name, "library") || !x.library->is_group || x.library->n_args != 1))
+    struct extractor x = { .p = &p, .root = statement(&p, 0) };
+    if (!p.failed && (strcmp(x.root->name, "library") || !x.root->is_group || x.root->n_args != 1))
         syntax(&p, "a liberty file begins with library(NAME) {");
     if (p.failed || !extract(&x, &store->lib)) {
         arena_release(&store->arena);
         free(store);
         return p.st;
     }
-    store->lib.name = x.library->arg[0];
+    store->lib.name = x.root->arg[0];
     store->lib.path = arena_strdup(&store->arena, path);
     if (!store->lib.path) {
         arena_release(&store->arena);
