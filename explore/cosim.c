@@ -116,11 +116,16 @@ static enum axm_status set_up_layer(struct run *r, int i, const struct cosim_lay
     const struct gemm_opts go = { .weight_is_a = spec->weight_is_a, .level = -1, .plan = -1 };
     if ((st = gemm_open(l->mul, &go, &l->gemm)))
         return st;
+    size_t weights = g->groups * g->n * g->k;
     l->weights = calloc(g->groups, sizeof *l->weights);
-    if (!l->weights)
+    l->hardware_weight = malloc(weights);
+    if (!l->weights || !l->hardware_weight)
         return fail(AXM_ENV, "cosim: out of memory");
+    memcpy(l->hardware_weight, g->node->weight, weights);
+    l->hardware_weight[0] ^= r->o->fault_layer == i + 1;
     for (size_t group = 0; group < g->groups && !st; group++)
-        st = gemm_pack(l->gemm, weights_of(l, group), g->n, g->k, &l->weights[group]);
+        st = gemm_pack(l->gemm, (const uint8_t *)g->node->weight + group * g->n * g->k, g->n, g->k,
+                       &l->weights[group]);
     if (!st && r->o->backend == COSIM_RTL)
         st = axm_lut_build(l->mul, &l->lut);
     l->array_weight_is_a = spec->weight_is_a;
@@ -308,7 +313,7 @@ static enum axm_status run_array(struct run *r, const struct work *w, struct str
         size_t channel = group * g->n;
         gather(l, w, group, s);
         struct array_gemm job = { .m = m, .n = g->n, .k = g->k, .x = s->x, .x_stride = s->stride,
-            .w = weights_of(l, group), .weight_is_a = l->array_weight_is_a, .mode = (uint8_t)l->mode,
+            .w = hardware_weights(l, group), .weight_is_a = l->array_weight_is_a, .mode = (uint8_t)l->mode,
             .zero_product = l->zero_product, .zero = node->zero, .lo = node->lo, .hi = node->hi,
             .bias = node->bias + channel, .mult = node->multiplier + channel, .shift = node->shift + channel,
             .wzero = node->weight_zero ? node->weight_zero + channel : NULL, .y = s->y, .y_stride = s->stride,
@@ -492,6 +497,7 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
         axm_mul_close(l->mul);
         axm_lut_release(&l->lut);
         free(l->index);
+        free(l->hardware_weight);
     }
     free(r.layer);
     free(r.array);

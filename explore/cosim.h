@@ -34,6 +34,8 @@ struct cosim_opts {
     size_t batch;                   /* images at once; 0: what suits the backend */
     unsigned stall_percent;         /* of each stream of the array */
     uint64_t seed;                  /* of the stalls */
+    int fault_layer;                /* test of the comparison: of this layer, from 1, the hardware gets the
+                                     * first weight with its lowest bit turned; 0: none */
 };
 
 struct cosim_layer_result {

@@ -31,6 +31,7 @@ struct layer {
     /* Elements of the input (c, h, w order), the one behind the last: padding.  Lanes:
      * [groups][positions][k]; arrays: [groups][k][positions]. */
     uint32_t *index;
+    uint8_t *hardware_weight;          /* of all groups */
 };
 
 struct run {
@@ -59,9 +60,10 @@ struct work {
     const void *expected;       /* [images][out] codes, or int32 logits */
 };
 
-static inline const uint8_t *weights_of(const struct layer *l, size_t group)
+/* What the models of the hardware multiply with. */
+static inline const uint8_t *hardware_weights(const struct layer *l, size_t group)
 {
-    return (const uint8_t *)l->geometry.node->weight + group * l->geometry.n * l->geometry.k;
+    return l->hardware_weight + group * l->geometry.n * l->geometry.k;
 }
 
 /* Image and position are those of the batch; of several workers' differences the one that comes first in the

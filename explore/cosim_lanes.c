@@ -228,7 +228,7 @@ static enum axm_status run_group(struct run *r, const struct work *w, struct lan
     struct layer *l = &r->layer[w->layer];
     const struct geometry *g = &l->geometry;
     const uint32_t *index = l->index + group * g->positions * g->k;
-    const uint8_t *weights = weights_of(l, group);
+    const uint8_t *weights = hardware_weights(l, group);
     int32_t *all = r->o->backend == COSIM_CYCLE ? s->all : NULL;
     enum axm_status st = AXM_OK;
     if (all) {

@@ -102,6 +102,51 @@ TEST(test_cosim__random_graphs_on_the_arrays)
     check_graphs(&o, 600, getenv("AXM_FULL") ? 120 : 10, 3);
 }
 
+/* One weight bit is wrong in the hardware, in one layer after the other: the first sum that it changes must
+ * be named, and nothing before it. */
+static void check_faults(enum cosim_backend backend)
+{
+    enum { GRAPHS = 3, IMAGES = 6 };
+    struct cosim_opts o = opts_of(backend, ARRAY_WS, 4, 4);
+    int found = 0;
+    for (int i = 0; i < GRAPHS; i++) {
+        struct fixture f;
+        fixture_init(&f, 400 + (uint64_t)i, QUANT_SYMMETRIC, IMAGES);
+        for (int l = 0; l < f.layers; l++)
+            f.layer[l].mult = spec_of("exact8s");
+        for (o.fault_layer = 1; o.fault_layer <= f.layers; o.fault_layer++) {
+            struct cosim_result out = { .layer = f.result };
+            enum axm_status st = cosim_run(f.q, f.layer, f.layers, &o, &f.im, 0, IMAGES, &out);
+            const struct cosim_mismatch *m = &out.mismatch;
+            CHECK(st == AXM_MISMATCH ? m->found : st == AXM_OK && !m->found, "graph %d: status %d", i, st);
+            if (!m->found)
+                continue;   /* every input of that weight was 0 */
+            found++;
+            CHECK(m->layer == o.fault_layer - 1 && m->channel == 0 && m->expected != m->actual,
+                  "graph %d: fault in layer %d, reported in layer %d, channel %d", i, o.fault_layer - 1,
+                  m->layer, m->channel);
+        }
+        fixture_release(&f);
+    }
+    CHECK(found >= 2 * GRAPHS, "%d faults found", found);
+}
+
+TEST(test_cosim__a_wrong_weight_is_found_on_gates)
+{
+    check_faults(COSIM_BITSLICE);
+}
+
+TEST(test_cosim__a_wrong_weight_is_found_cycle_by_cycle)
+{
+    check_faults(COSIM_CYCLE);
+}
+
+TEST(test_cosim__a_wrong_weight_is_found_on_the_array)
+{
+    need_verilator();
+    check_faults(COSIM_RTL);
+}
+
 TEST(test_cosim__ace_and_wide_operands_bad)
 {
     struct fixture f;
