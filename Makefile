@@ -186,8 +186,14 @@ docs-training: all $B/lenet5i.axm $B/resnet8.axm  ## train, quantize and run aga
 	B=$B scripts/docs_trained.sh $B/lenet5i.axm $B/resnet8.axm > $B/trained.md.tmp && mv $B/trained.md.tmp docs/trained.md
 
 docs-plane: all  ## measure again what docs/information-plane.md says (some minutes)
-	B=$B scripts/docs_plane.sh models/lenet5i-int8.axm > $B/plane.md.tmp && mv $B/plane.md.tmp docs/information-plane.md
+	B=$B scripts/docs_plane.sh models/lenet5i-int8.axm > $B/plane.md.tmp
+	for f in 2 3 4 5; do cp $B/docs-plane/figure$$f.svg docs/information-plane-$$f.svg || exit 1; done
+	mv $B/plane.md.tmp docs/information-plane.md
 	rm -rf $B/docs-plane
+
+docs-sweep: all  ## measure again what docs/sweep.md says (a quarter of an hour)
+	B=$B scripts/docs_sweep.sh > $B/sweep.md.tmp && mv $B/sweep.md.tmp docs/sweep.md
+	rm -rf $B/docs-sweep
 
 # --- installation ----------------------------------------------------------
 
@@ -217,6 +223,6 @@ clean:  ## delete everything that was made
 -include $(DEPS)
 
 .PHONY: all help setup setup-data tests check check-full fuzzers bench demo models report-assets docs-power docs-accuracy
-.PHONY: docs-search docs-training docs-plane install clean
+.PHONY: docs-search docs-training docs-plane docs-sweep install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,16 +1,23 @@
 #!/bin/sh
-# docs_plane.sh MODEL: writes docs/information-plane.md to standard output and its figures to docs/information-plane-N.svg;
-# every figure in it is computed here.  EPOCHS: of the training that is followed (default 8).  What is done lies in
-# $B/docs-plane: run again, it goes on from there.
+# docs_plane.sh MODEL: writes docs/information-plane.md to standard output and its figures to $B/docs-plane;
+# every figure in it is computed here.  EPOCHS: of the training that is followed (default 8).  IMAGES: fewer than all
+# 60,000 training images, to try the script.  What is done lies in $B/docs-plane: run again, it goes on from there.
 set -eu
 B=${B:-build}
 axmul=$B/axmul
 model=$1
 epochs=${EPOCHS:-8}
-images=60000
-neurons=2000   # training images of the pictures, which average over outputs
+images=${IMAGES:-60000}
 work=$B/docs-plane
 mkdir -p "$work"
+
+# What is there may be of other settings.
+settings="$epochs $images $(sha256sum < "$model") $("$axmul" --version | head -n 1)"
+if [ "$(cat "$work/settings" 2> /dev/null)" != "$settings" ]; then
+    rm -rf "$work"
+    mkdir -p "$work"
+    echo "$settings" > "$work/settings"
+fi
 
 # NAME OPTIONS...: rows in NAME.csv, what it says in NAME.log, NAME.svg.
 plane() {
@@ -25,14 +32,13 @@ if [ ! -e "$work/net.axm" ]; then
     "$axmul" train lenet5i -o "$work/net.axm" --epochs "$epochs" --protocol paper --keep-epochs "$work/epochs" \
         --csv "$work/epochs.csv" > /dev/null
 fi
-plane figure2 "$work/epochs" --images $neurons --symbol neuron
+plane figure2 "$work/epochs" --images $images --symbol neuron
 plane vectors "$work/epochs" --images $images
-plane figure3 "$model" --images $neurons --symbol neuron
-plane figure4 "$model" --images $neurons --symbol neuron --paper
+plane figure3 "$model" --images $images --symbol neuron
+plane figure4 "$model" --images $images --symbol neuron --paper
 plane vectors4 "$model" --images $images --paper
-plane figure5 "$model" --images $neurons --symbol neuron --published
+plane figure5 "$model" --images $images --symbol neuron --published
 plane vectors5 "$model" --images $images --published
-for f in 2 3 4 5; do cp "$work/figure$f.svg" docs/information-plane-$f.svg; done
 
 # Least, median and most of the seconds in a log.
 seconds() {
@@ -64,6 +70,12 @@ rows = list(csv.DictReader(open(sys.argv[1])))
 print(sum(float(r["distinct"]) == float(r["images"]) for r in rows), "of", len(rows))' "$work/$1.csv"
 }
 
+# NAME COLUMN: its largest value.
+most() {
+    python3 -c 'import csv, sys
+print("%.3f" % max(float(r[sys.argv[2]]) for r in csv.DictReader(open(sys.argv[1]))))' "$work/$1.csv" "$2"
+}
+
 cat <<TXT
 # The information plane
 
@@ -90,15 +102,15 @@ Layers end after their ReLU. Batch norms that follow are merged into the next la
 
 lenet5i, $images training images, all 8 layers, \`--symbol vector\`, on $(nproc) cores: $(seconds vectors) an epoch (least,
 median, most over $epochs epochs), and $(quantizing vectors) s to quantize it. For the 21 multipliers: $(seconds vectors4).
-With \`--symbol neuron\` and $neurons images: $(seconds figure2) an epoch. That is wall time: whatever else
-the machine does counts.
+With \`--symbol neuron\`: $(seconds figure2) an epoch. That is wall time: whatever else the machine does
+counts.
 
 ## Vectors say little here
 
-log2 60000 is 15.873 bits, and H(Y) of the labels 3.320. A layer that gives every image a code vector of its own sits at
+log2 $images is $(most vectors i_xt_bits) bits, and H(Y) of the labels $(most vectors i_ty_bits). A layer that gives every image a code vector of its own sits at
 that corner, whatever it computes. That is so in $(apart vectors) rows of the $epochs epochs below and in $(apart vectors4)
 rows of the 21 multipliers: the conv layers have 2,304 to 50,176 outputs, far more than it takes to tell 60,000 images
-apart. So the pictures below have the mean over the outputs, of $neurons training images; the tables have both.
+apart. So the pictures below have the mean over the outputs; the tables have both.
 
 ## Figure 2: during training
 
@@ -155,13 +167,4 @@ $(table vectors5 row)
 The images given are all there is: no confidence interval says what more of them would give. Less I(X;T) with an
 approximate multiplier is what a coarser function does, and I(T;Y) cannot rise above what the layer before it has (for
 vectors; the mean over outputs has no such bound). One trained network, one seed.
-
-# Training: Table 9 and appendix C
-
-\`axmul sweep lenet5i -o DIR --epochs N\` trains once for each batch size and learning rate of Table 9 and prints the
-published accuracies beside. \`axmul show lenet5i --complexity\`:
-
-\`\`\`text
-$("$axmul" show lenet5i --complexity)
-\`\`\`
 TXT

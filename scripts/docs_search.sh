@@ -1,32 +1,44 @@
 #!/bin/sh
 # docs_search.sh MODEL: writes docs/search.md to standard output; every figure in it is computed here or
-# published (Tables 3 and 4).  MODEL's data set is mnist.  What is done lies in $B/docs-search: run again, it
-# goes on from there.
+# published (Tables 3 and 4).  MODEL's data set is mnist.  SMALLER: options that make the searches small, to
+# try the script.  What is done lies in $B/docs-search: run again, it goes on with the search that was
+# interrupted, from its beginning, because its seconds are figures of the page.
 set -eu
 B=${B:-build}
 axmul=$B/axmul
 model=$1
 work=$B/docs-search
 mkdir -p "$work"
-smaller='--generations 25 --validation 2500'   # of NSGA-II and random search beside it
+
+# What is there may be of other settings.
+settings="${SMALLER:-} $(sha256sum < "$model") $("$axmul" --version | head -n 1)"
+if [ "$(cat "$work/settings" 2> /dev/null)" != "$settings" ]; then
+    rm -rf "$work"
+    mkdir -p "$work"
+    echo "$settings" > "$work/settings"
+fi
 
 # NAME STORE ALGORITHM OPTIONS...: a search, its rows in NAME.csv and its generations in NAME.history.
 search() {
     name=$1 store=$2 algorithm=$3
     shift 3
     [ ! -e "$work/$name.csv" ] || return 0
+    rm -f "$work/$store".sqlite*
+    # shellcheck disable=SC2086  # words
     "$axmul" search "$algorithm" "$model" --data mnist --format csv --store "$work/$store.sqlite" \
-        --history "$work/$name.history" "$@" > "$work/$name.tmp"
+        --history "$work/$name.history" "$@" ${SMALLER:-} > "$work/$name.tmp"
     mv "$work/$name.tmp" "$work/$name.csv"
 }
 
 search ga-paper ga-paper ga --preset paper
 search ga-honest ga-honest ga --preset paper --protocol honest
-# shellcheck disable=SC2086  # words
-search nsga2 nsga2 nsga2 $smaller
+search nsga2 nsga2 nsga2
 # The search itself is in the store by now.
-# shellcheck disable=SC2086  # words
-"$axmul" search nsga2 "$model" --data mnist --format csv --store "$work/nsga2.sqlite" --compare $smaller > "$work/compare"
+if [ ! -e "$work/compare" ]; then
+    # shellcheck disable=SC2086  # words
+    "$axmul" search nsga2 "$model" --data mnist --format csv --store "$work/nsga2.sqlite" --compare ${SMALLER:-} > "$work/compare.tmp"
+    mv "$work/compare.tmp" "$work/compare"
+fi
 "$axmul" search published "$model" --data mnist --format csv > "$work/published.csv"
 for order in wa aw aw,aw,aw,aw,aw,wa,wa,wa; do
     "$axmul" search published "$model" --data mnist --format csv --order $order > "$work/published-$order.csv"
