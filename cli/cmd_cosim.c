@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
@@ -5,6 +6,7 @@
 #include "base/pool.h"
 #include "cli/network.h"
 #include "explore/cosim.h"
+#include "explore/cosim_resume.h"
 
 static const char backend_words[] = "rtl|gates|cycle|bitslice";   /* in the order of enum cosim_backend */
 static const char dataflow_words[] = "ws|os";
@@ -19,6 +21,8 @@ static const struct cli_option options[] = {
     { "acc-depth", 0, "N", "weight-stationary: rows of accumulators (default 1024)" },
     { "stall", 0, "PERCENT", "of the cycles each stream of the array stalls, at random (default 0)" },
     { "batch", 0, "N", "images at once (default: what suits the backend)" },
+    { "sums", 0, "N", "rtl, gates: accumulators of one batch in N are compared (default 64; 0: the first)" },
+    { "resume", 0, "FILE", "batches that are done are kept there and not run again" },
     NETWORK_IMAGE_OPTIONS,
     { 0 },
 };
@@ -34,10 +38,14 @@ static const char help[] =
     "            C, up to 512 images at once\n"
     "  bitslice  the gates alone, as many images at once\n"
     "\n"
+    "Every output code is compared; accumulators are too, on rtl and gates in some batches (--sums).\n"
     "Prints multiplications, cycles and utilisation by layer (cycles: of one array that does all\n"
     "images; none for bitslice). A difference is reported with image, layer and place, both\n"
     "values, and the array's job; exit status 1. Multipliers set at run time (scdmr8s_x7_y3) run\n"
     "on one array whatever their settings.\n"
+    "\n"
+    "--resume keeps what is done, a row for each model, multiplier, backend, array and choice of\n"
+    "images: the same command goes on after an interruption and ends with the same report.\n"
     "\n"
     NETWORK_BUILTIN_HELP
     "\n"
@@ -70,7 +78,7 @@ static enum axm_status get_word(const struct cli_args *a, const char *name, cons
 static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
 {
     struct axm_spec any;
-    int64_t rows, cols, depth, stall, batch;
+    int64_t rows, cols, depth, stall, batch, sums;
     int backend, dataflow;
     enum axm_status st = axm_spec_parse("exact8s", &any);
     if (st || (st = get_word(a, "backend", backend_words, COSIM_BITSLICE, &backend)) ||
@@ -78,11 +86,13 @@ static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
         (st = cli_get_int(a, "rows", 1, ARRAY_ROWS_MAX, 8, &rows)) ||
         (st = cli_get_int(a, "cols", 1, ARRAY_COLS_MAX, 8, &cols)) ||
         (st = cli_get_int(a, "acc-depth", 2, 1 << 16, 1024, &depth)) ||
-        (st = cli_get_int(a, "stall", 0, 90, 0, &stall)) || (st = cli_get_int(a, "batch", 1, 1 << 16, 0,
-                                                                              &batch)))
+        (st = cli_get_int(a, "stall", 0, 90, 0, &stall)) ||
+        (st = cli_get_int(a, "batch", 1, 1 << 16, 0, &batch)) ||
+        (st = cli_get_int(a, "sums", 0, 1 << 30, 64, &sums)))
         return st;
     *o = (struct cosim_opts){ .backend = (enum cosim_backend)backend, .array = array_defaults(&any),
-        .batch = (size_t)batch, .stall_percent = (unsigned)stall, .seed = a->seed };
+        .batch = (size_t)batch, .stall_percent = (unsigned)stall, .seed = a->seed,
+        .sums_every = (size_t)sums };
     o->array.dataflow = (enum array_dataflow)dataflow;
     o->array.rows = (int)rows;
     o->array.cols = o->array.lanes = (int)cols;
@@ -149,15 +159,43 @@ static enum axm_status print(const struct cli_args *a, const struct qgraph *q, c
     return st;
 }
 
-static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, const struct cosim_opts *o,
-                             const struct cosim_layer *layer)
+static void say_result(const struct cosim_opts *o, int layers, const struct cosim_result *r, double took)
+{
+    uint64_t macs = 0;
+    char kept[64] = "";
+    for (int i = 0; i < layers; i++)
+        macs += r->layer[i].multiplications;
+    double share = (double)(r->images - r->kept_images) / (double)r->images;
+    if (r->kept_images)
+        snprintf(kept, sizeof kept, " (%zu of them before)", r->kept_images);
+    note("%s: %zu images%s, every layer equal: %" PRIu64 " codes and %" PRIu64 " accumulators compared",
+         cosim_backend_names[o->backend], r->images, kept, r->codes, r->sums);
+    if (share > 0)
+        note("%.1f s, %.0f MMAC/s on %d threads", took, share * (double)macs / took * 1e-6, pool_threads());
+}
+
+static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, const struct sha256_hex *model,
+                             struct cosim_opts *o, const struct cosim_layer *layer)
 {
     int layers = infer_layers(q);
+    const char *path = cli_get(a, "resume");
     struct network_images images = { 0 };
+    struct cosim_resume *resume = NULL;
+    struct cosim_keeper keeper;
     struct cosim_result r = { .layer = calloc((size_t)layers, sizeof *r.layer) };
     if (!r.layer)
         return fail(AXM_ENV, "cosim: out of memory");
     enum axm_status st = network_images(a, q, 0, &images);
+    if (st == AXM_OK && path) {
+        char images_of[64];
+        snprintf(images_of, sizeof images_of, "%s %s", images.set->name, images.test ? "test" : "train");
+        const struct cosim_key key = { *model, images_of, images.first, images.n, o, layer, layers };
+        st = cosim_resume_open(path, &key, &resume);
+        if (st == AXM_OK) {
+            keeper = cosim_resume_keeper(resume);
+            o->keep = &keeper;
+        }
+    }
     double start = seconds();
     if (st == AXM_OK)
         st = cosim_run(q, layer, layers, o, &images.im, images.first, images.n, &r);
@@ -166,14 +204,12 @@ static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, c
         say_mismatch(q, o, &r.mismatch);
     if (st == AXM_OK)
         st = print(a, q, layer, o, &r);
-    if (st == AXM_OK) {
-        uint64_t macs = 0;
-        for (int i = 0; i < layers; i++)
-            macs += r.layer[i].multiplications;
-        note("%s: %zu images, every layer equal: %llu values compared, %.1f s, %.0f MMAC/s on %d threads",
-             cosim_backend_names[o->backend], r.images, (unsigned long long)r.values, took,
-             (double)macs / took * 1e-6, pool_threads());
-    }
+    if (st == AXM_OK)
+        say_result(o, layers, &r, took);
+    else if (resume && r.images)
+        note("cosim: %zu of %zu images are kept in %s; the same command goes on there", r.images, images.n,
+             path);
+    cosim_resume_close(resume);
     images_release(&images.im);
     free(r.layer);
     return st;
@@ -182,11 +218,12 @@ static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, c
 static enum axm_status run(const struct cli_args *a)
 {
     struct cosim_opts o;
+    struct sha256_hex model;
     struct qgraph *q = NULL;
     struct network_mults mults = { 0 };
     enum axm_status st = get_opts(a, &o);
     if (st == AXM_OK)
-        st = network_model(a->operand[0], &q, NULL);
+        st = network_model(a->operand[0], &q, &model);
     if (st != AXM_OK)
         return st;
     int layers = infer_layers(q);
@@ -204,7 +241,7 @@ static enum axm_status run(const struct cli_args *a)
             layer[i] = (struct cosim_layer){ *s, lm[i].weight_is_a };
     }
     if (st == AXM_OK)
-        st = cosim(a, q, &o, layer);
+        st = cosim(a, q, &model, &o, layer);
     free(lm);
     free(layer);
     network_mults_release(&mults);

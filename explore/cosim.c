@@ -2,12 +2,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/pool.h"
 #include "base/progress.h"
+#include "base/rng.h"
 #include "gen/build.h"
 
 enum { DUMP_BYTES = 1 << 30 };   /* of a worker */
+static const double SAVE_SECONDS = 0.25;   /* the state is kept not more often */
 
 const char *const cosim_backend_names[COSIM_BACKENDS] = { "rtl", "gates", "cycle", "bitslice" };
 
@@ -190,20 +193,19 @@ void cosim_report(struct run *r, const struct work *w, size_t image, size_t chan
 {
     const struct geometry *g = &r->layer[w->layer].geometry;
     const struct array_config *c = &r->o->array;
-    pthread_mutex_lock(&r->lock);
-    struct cosim_mismatch *m = &r->out->mismatch;
-    size_t global = r->first + w->image + image;
-    if (!m->found || global < m->image || (global == m->image && w->layer < m->layer)) {
-        size_t row = image * g->positions + position, depth = (size_t)c->acc_depth;
-        *m = (struct cosim_mismatch){ .found = true, .accumulator = accumulator, .image = global,
-            .layer = w->layer, .channel = (int)channel, .row = (int)(position / (size_t)g->out.w),
-            .column = (int)(position % (size_t)g->out.w), .expected = expected, .actual = actual };
-        if (!in_lanes(r)) {
-            m->tile_n = channel % g->n / (size_t)c->cols * (size_t)c->cols;
-            m->tile_m = c->dataflow == ARRAY_WS ? row / depth * depth : 0;
-        }
+    struct cosim_mismatch *m = &r->tally[w->worker].mismatch;
+    if (m->found)
+        return;
+    size_t row = image * g->positions + position, depth = (size_t)c->acc_depth;
+    *m = (struct cosim_mismatch){ .found = true, .accumulator = accumulator,
+        .image = r->first + w->image + image, .layer = w->layer, .channel = (int)channel,
+        .row = (int)(position / (size_t)g->out.w), .column = (int)(position % (size_t)g->out.w),
+        .expected = expected, .actual = actual };
+    if (!in_lanes(r)) {
+        m->tile_n = channel % g->n / (size_t)c->cols * (size_t)c->cols;
+        m->tile_m = c->dataflow == ARRAY_WS ? row / depth * depth
+                                            : row / (size_t)c->rows * (size_t)c->rows;
     }
-    pthread_mutex_unlock(&r->lock);
 }
 
 /* Code as a number. */
@@ -282,21 +284,30 @@ static enum axm_status compare(struct run *r, const struct work *w, size_t group
     return AXM_OK;
 }
 
-void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t values)
+void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t sums)
 {
     const struct geometry *g = &r->layer[w->layer].geometry;
-    pthread_mutex_lock(&r->lock);
-    struct cosim_layer_result *l = &r->out->layer[w->layer];
-    l->multiplications += w->images * g->positions * g->groups * g->n * g->k;
+    struct tally *t = &r->tally[w->worker];
+    struct cosim_layer_result *l = &t->layer[w->layer];
+    uint64_t outputs = w->images * g->positions * g->groups * g->n;
+    l->multiplications += outputs * g->k;
     l->cycles += c->busy;
     l->stall_x += c->stall_x;
     l->stall_w += c->stall_w;
     l->stall_y += c->stall_y;
-    r->out->values += values;
-    pthread_mutex_unlock(&r->lock);
+    t->sums += sums;
+    t->codes += outputs;
 }
 
-/* Codes through the array's own requantizer, and in the run's first batch the raw accumulators too. */
+/* Batches whose accumulators an array runs, too: the same ones whoever does them. */
+static bool with_sums(const struct run *r, size_t batch)
+{
+    struct rng random;
+    rng_init(&random, r->o->seed, batch);
+    return batch == 0 || (r->o->sums_every && rng_below(&random, r->o->sums_every) == 0);
+}
+
+/* Codes through the array's own requantizer, and in some batches the raw accumulators too. */
 static enum axm_status run_array(struct run *r, const struct work *w, struct stream *s)
 {
     struct layer *l = &r->layer[w->layer];
@@ -305,7 +316,7 @@ static enum axm_status run_array(struct run *r, const struct work *w, struct str
     struct array_sim *sim = r->array[w->worker][w->layer];
     struct array_counters counters = { 0 };
     size_t m = w->images * g->positions;
-    bool raw = w->image == 0;
+    bool raw = with_sums(r, w->image / r->state.batch);
     enum axm_status st = AXM_OK;
     if (r->o->backend == COSIM_RTL)
         array_sim_table(sim, &l->lut);
@@ -332,7 +343,7 @@ static enum axm_status run_array(struct run *r, const struct work *w, struct str
                 st = compare(r, w, group, s, true);
         }
     }
-    cosim_count(r, w, &counters, (1 + raw) * m * g->n * g->groups);
+    cosim_count(r, w, &counters, raw ? m * g->n * g->groups : 0);
     return st;
 }
 
@@ -376,26 +387,75 @@ static enum axm_status run_layers(struct run *r, size_t image, size_t images, in
     return AXM_OK;
 }
 
+/* The clock's, for how often the state is kept. */
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static size_t images_of(const struct run *r, size_t batch)
+{
+    size_t image = batch * r->state.batch;
+    return r->n - image < r->state.batch ? r->n - image : r->state.batch;
+}
+
+enum axm_status cosim_batch(struct run *r, size_t batch, int worker)
+{
+    size_t image = batch * r->state.batch, images = images_of(r, batch);
+    void **dump = r->dump + worker * r->n_dumped;
+    struct tally *t = &r->tally[worker];
+    memset(t->layer, 0, (size_t)r->n_layers * sizeof *t->layer);
+    *t = (struct tally){ .layer = t->layer };
+    for (int i = 0; i < r->n_dumped; i++)
+        if (!dump[i] && !(dump[i] = malloc(r->state.batch * infer_dump_bytes(&r->q->node[r->dumped[i]]))))
+            return fail(AXM_ENV, "cosim: out of memory");
+    enum axm_status st = infer_dump_nodes(r->infer, r->dumped, r->n_dumped, r->im, r->first + image, images,
+                                          dump);
+    return st ? st : run_layers(r, image, images, worker, dump);
+}
+
+/* Every batch before one that differs is begun before it, so the first difference of all is the same however
+ * many work. */
+enum axm_status cosim_batch_done(struct run *r, size_t batch, const struct tally *t, enum axm_status st)
+{
+    struct cosim_result *out = r->state.result;
+    pthread_mutex_lock(&r->lock);
+    if (t->mismatch.found && (!out->mismatch.found || t->mismatch.image < out->mismatch.image))
+        out->mismatch = t->mismatch;
+    if (!st) {
+        for (int i = 0; i < r->n_layers; i++) {
+            struct cosim_layer_result *to = &out->layer[i];
+            const struct cosim_layer_result *from = &t->layer[i];
+            to->multiplications += from->multiplications;
+            to->cycles += from->cycles;
+            to->stall_x += from->stall_x;
+            to->stall_w += from->stall_w;
+            to->stall_y += from->stall_y;
+        }
+        out->sums += t->sums;
+        out->codes += t->codes;
+        out->images += images_of(r, batch);
+        r->state.done[batch] = r->unsaved = true;
+        double now = r->o->keep ? seconds() : 0;
+        if (r->o->keep && now - r->saved_s > SAVE_SECONDS) {
+            st = r->o->keep->save(r->o->keep->ctx, &r->state);
+            r->unsaved = false;
+            r->saved_s = now;
+        }
+    }
+    pthread_mutex_unlock(&r->lock);
+    if (!st)
+        progress_add(r->progress, images_of(r, batch));
+    return st;
+}
+
 static enum axm_status one_batch(void *ctx, size_t item, int worker)
 {
     struct run *r = ctx;
-    size_t image = item * r->batch, images = r->n - image < r->batch ? r->n - image : r->batch;
-    void **dump = r->dump + worker * r->n_dumped;
-    enum axm_status st = AXM_OK;
-    for (int i = 0; i < r->n_dumped && !st; i++)
-        if (!dump[i] && !(dump[i] = malloc(r->batch * infer_dump_bytes(&r->q->node[r->dumped[i]]))))
-            st = fail(AXM_ENV, "cosim: out of memory");
-    if (!st)
-        st = infer_dump_nodes(r->infer, r->dumped, r->n_dumped, r->im, r->first + image, images, dump);
-    if (!st)
-        st = run_layers(r, image, images, worker, dump);
-    if (st)
-        return st;
-    pthread_mutex_lock(&r->lock);
-    r->out->images += images;
-    pthread_mutex_unlock(&r->lock);
-    progress_add(r->progress, images);
-    return AXM_OK;
+    return r->state.done[item] ? AXM_OK
+                               : cosim_batch_done(r, item, &r->tally[worker], cosim_batch(r, item, worker));
 }
 
 /* --- all together --------------------------------------------------------------------------- */
@@ -423,8 +483,8 @@ static enum axm_status list_dumped(struct run *r)
     r->dump = calloc((size_t)r->workers * (size_t)r->n_dumped, sizeof *r->dump);
     if (!r->dump)
         return fail(AXM_ENV, "cosim: out of memory");
-    while (r->batch > 1 && r->batch * bytes > DUMP_BYTES)
-        r->batch = (r->batch + 1) / 2;
+    while (r->state.batch > 1 && r->state.batch * bytes > DUMP_BYTES)
+        r->state.batch = (r->state.batch + 1) / 2;
     return AXM_OK;
 }
 
@@ -442,53 +502,63 @@ static enum axm_status open_network(struct run *r)
     return st;
 }
 
-enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *layer, int n_layers,
-                          const struct cosim_opts *o, const struct images *im, size_t first, size_t n,
-                          struct cosim_result *out)
+/* Rooms for batches, and which of them are done already. */
+static enum axm_status open_state(struct run *r)
 {
-    struct run r = { .q = q, .o = o, .im = im, .first = first, .n = n, .n_layers = infer_layers(q), .out =
-        out,
-        .lock = PTHREAD_MUTEX_INITIALIZER, .workers = pool_threads() };
-    bool arrays = !in_lanes(&r);
-    if (q->scheme == QUANT_ACE)
-        return fail(AXM_USAGE, "%s: scheme ace rescales activations in floating point, the hardware does not",
-                    q->name);
-    if (n_layers != 1 && n_layers != r.n_layers)
-        return fail(AXM_USAGE, "%s: %d multipliers for %d layers", q->name, n_layers, r.n_layers);
-    memset(out->layer, 0, (size_t)r.n_layers * sizeof *out->layer);
-    out->images = 0;
-    out->values = 0;
-    out->mismatch = (struct cosim_mismatch){ 0 };
-    r.layer = calloc((size_t)r.n_layers, sizeof *r.layer);
-    r.array = calloc((size_t)r.workers, sizeof *r.array);
-    r.lanes = calloc((size_t)r.workers, sizeof *r.lanes);
-    enum axm_status st = r.layer && r.array && r.lanes ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
-    for (int i = 0; i < r.n_layers && !st; i++)
-        st = set_up_layer(&r, i, &layer[n_layers == 1 ? 0 : i]);
-    r.batch = o->batch ? o->batch : arrays ? 32 : r.n_layers && r.layer[0].sliced ?
-        (size_t)sliced_lanes(r.layer[0].sliced) : 1;
-    if (!st && !arrays && r.batch > (size_t)sliced_lanes(r.layer[0].sliced))
-        st = fail(AXM_USAGE, "cosim: at most %d images at once on gates, got %zu",
-                  sliced_lanes(r.layer[0].sliced),
-                  r.batch);
-    if (!st)
-        st = list_dumped(&r);
-    if (!st)
-        st = open_network(&r);
-    for (int i = 0; i < r.workers && !st && arrays; i++)
-        st = set_up_arrays(&r, i);
-    if (!st) {
-        r.progress = progress_begin(cosim_backend_names[o->backend], n);
-        st = pool_run((n + r.batch - 1) / r.batch, one_batch, &r);
-        progress_end(r.progress);
+    struct cosim_state *s = &r->state;
+    struct cosim_result *out = s->result;
+    size_t batch = s->batch;
+    s->batches = (r->n + batch - 1) / batch;
+    s->layers = r->n_layers;
+    s->done = calloc(s->batches + 1, sizeof *s->done);
+    r->tally = calloc((size_t)r->workers, sizeof *r->tally);
+    if (!s->done || !r->tally)
+        return fail(AXM_ENV, "cosim: out of memory");
+    for (int i = 0; i < r->workers; i++)
+        if (!(r->tally[i].layer = calloc((size_t)r->n_layers + 1, sizeof *r->tally[i].layer)))
+            return fail(AXM_ENV, "cosim: out of memory");
+    enum axm_status st = r->o->keep ? r->o->keep->load(r->o->keep->ctx, s) : AXM_OK;
+    for (size_t i = 0; i < s->batches && !st; i++)
+        out->kept_images += s->done[i] ? images_of(r, i) : 0;
+    out->images = out->kept_images;
+    return st;
+}
+
+/* How many images a batch has, unless its memory bounds it. */
+static enum axm_status choose_batch(struct run *r)
+{
+    size_t lanes = in_lanes(r) && r->n_layers ? (size_t)sliced_lanes(r->layer[0].sliced) : 0;
+    r->state.batch = r->o->batch ? r->o->batch : lanes ? lanes : 32;
+    if (lanes && r->state.batch > lanes)
+        return fail(AXM_USAGE, "cosim: at most %zu images at once on gates, got %zu", lanes, r->state.batch);
+    return AXM_OK;
+}
+
+static enum axm_status run_batches(struct run *r)
+{
+    r->progress = progress_begin(cosim_backend_names[r->o->backend], r->n - r->state.result->kept_images);
+    enum axm_status st = pool_run(r->state.batches, one_batch, r);
+    progress_end(r->progress);
+    if (r->o->keep && r->unsaved) {
+        enum axm_status saved = r->o->keep->save(r->o->keep->ctx, &r->state);
+        st = st ? st : saved;
     }
-    for (int i = 0; i < r.workers && r.array; i++)
-        close_arrays(&r, i);
-    for (int i = 0; i < r.workers && r.lanes; i++)
-        cosim_lanes_free(r.lanes[i]);
-    infer_close(r.infer);
-    for (int i = 0; i < r.n_layers && r.layer; i++) {
-        struct layer *l = &r.layer[i];
+    return st;
+}
+
+static void release(struct run *r)
+{
+    for (int i = 0; i < r->workers; i++) {
+        if (r->array)
+            close_arrays(r, i);
+        if (r->lanes)
+            cosim_lanes_free(r->lanes[i]);
+        if (r->tally)
+            free(r->tally[i].layer);
+    }
+    infer_close(r->infer);
+    for (int i = 0; i < r->n_layers && r->layer; i++) {
+        struct layer *l = &r->layer[i];
         for (size_t g = 0; l->weights && g < l->geometry.groups; g++)
             gemm_weights_free(l->weights[g]);
         free(l->weights);
@@ -499,12 +569,48 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
         free(l->index);
         free(l->hardware_weight);
     }
-    free(r.layer);
-    free(r.array);
-    free(r.lanes);
-    for (int i = 0; r.dump && i < r.workers * r.n_dumped; i++)
-        free(r.dump[i]);
-    free(r.dump);
-    free(r.dumped);
+    free(r->layer);
+    free(r->array);
+    free(r->lanes);
+    free(r->tally);
+    free(r->state.done);
+    for (int i = 0; r->dump && i < r->workers * r->n_dumped; i++)
+        free(r->dump[i]);
+    free(r->dump);
+    free(r->dumped);
+}
+
+enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *layer, int n_layers,
+                          const struct cosim_opts *o, const struct images *im, size_t first, size_t n,
+                          struct cosim_result *out)
+{
+    struct run r = { .q = q, .o = o, .im = im, .first = first, .n = n, .n_layers = infer_layers(q),
+        .state.result = out, .lock = PTHREAD_MUTEX_INITIALIZER, .workers = pool_threads() };
+    if (q->scheme == QUANT_ACE)
+        return fail(AXM_USAGE, "%s: scheme ace rescales activations in floating point, the hardware does not",
+                    q->name);
+    if (n_layers != 1 && n_layers != r.n_layers)
+        return fail(AXM_USAGE, "%s: %d multipliers for %d layers", q->name, n_layers, r.n_layers);
+    memset(out->layer, 0, (size_t)r.n_layers * sizeof *out->layer);
+    *out = (struct cosim_result){ .layer = out->layer };
+    r.layer = calloc((size_t)r.n_layers, sizeof *r.layer);
+    r.array = calloc((size_t)r.workers, sizeof *r.array);
+    r.lanes = calloc((size_t)r.workers, sizeof *r.lanes);
+    enum axm_status st = r.layer && r.array && r.lanes ? AXM_OK : fail(AXM_ENV, "cosim: out of memory");
+    for (int i = 0; i < r.n_layers && !st; i++)
+        st = set_up_layer(&r, i, &layer[n_layers == 1 ? 0 : i]);
+    if (!st)
+        st = choose_batch(&r);
+    if (!st)
+        st = list_dumped(&r);
+    if (!st)
+        st = open_state(&r);
+    if (!st)
+        st = open_network(&r);
+    for (int i = 0; i < r.workers && !st && !in_lanes(&r); i++)
+        st = set_up_arrays(&r, i);
+    if (!st)
+        st = run_batches(&r);
+    release(&r);
     return st;
 }

@@ -33,7 +33,10 @@ struct cosim_opts {
         order are set */
     size_t batch;                   /* images at once; 0: what suits the backend */
     unsigned stall_percent;         /* of each stream of the array */
-    uint64_t seed;                  /* of the stalls */
+    uint64_t seed;                  /* of the stalls, and of which batches' accumulators are compared */
+    size_t sums_every;              /* COSIM_RTL and COSIM_GATES compare the accumulators, which takes a run
+                                     * of its own, of one batch in so many and the first; 0: the first */
+    const struct cosim_keeper *keep;   /* NULL: nothing is kept */
     int fault_layer;                /* test of the comparison: of this layer, from 1, the hardware gets the
                                      * first weight with its lowest bit turned; 0: none */
 };
@@ -53,15 +56,35 @@ struct cosim_mismatch {
 
 struct cosim_result {
     size_t images;                  /* compared in full */
+    size_t kept_images;             /* of these, what the keeper had */
     struct cosim_layer_result *layer;   /* [infer_layers()], the caller's */
-    uint64_t values;                /* accumulators and codes compared */
+    uint64_t sums, codes;           /* accumulators, and output codes or logits, compared */
     struct cosim_mismatch mismatch;
+};
+
+/* Which batches a run has behind it, and what they gave: with that it can go on later, and ends as if it had
+ * never stopped.  A batch is images i * batch .. of the run. */
+struct cosim_state {
+    size_t batch, batches;
+    bool *done;                     /* [batches] */
+    int layers;
+    struct cosim_result *result;    /* layer, sums and codes of these batches */
+};
+
+/* Keeps the state.  load: puts what is kept of this run into s, or leaves it; called once, before anything
+ * runs.  save: called as batches are done, not more often than a few times a second, by one thread at a time,
+ * and when the run ends, however it does.  An error ends the run. */
+struct cosim_keeper {
+    void *ctx;
+    enum axm_status (*load)(void *ctx, struct cosim_state *s);
+    enum axm_status (*save)(void *ctx, const struct cosim_state *s);
 };
 
 /* Refuses what cannot run before anything does: scheme ace, operands of more than 8 bits, products that do
  * not fit the array (AXM_USAGE, naming the node and the limit).  layer: one entry for all, or one per layer.
- * Runs images first .. first + n - 1 on all threads.  AXM_MISMATCH if something differed (result->mismatch);
- * AXM_STOPPED when interrupted: result->images says how many are done. */
+ * Runs images first .. first + n - 1 on all threads.  AXM_MISMATCH if something differed (result->mismatch:
+ * what comes first in the data set); AXM_STOPPED when interrupted: result->images says how many are done.
+ * Only batches that were done in full are in the counts. */
 enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *layer, int n_layers,
                           const struct cosim_opts *o, const struct images *im, size_t first, size_t n,
                           struct cosim_result *out) AXM_MUST_CHECK;

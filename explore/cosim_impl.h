@@ -34,11 +34,18 @@ struct layer {
     uint8_t *hardware_weight;          /* of all groups */
 };
 
+/* What one batch adds to the result. */
+struct tally {
+    uint64_t sums, codes;
+    struct cosim_mismatch mismatch;
+    struct cosim_layer_result *layer;  /* [layers] */
+};
+
 struct run {
     const struct qgraph *q;
     const struct cosim_opts *o;
     const struct images *im;
-    size_t first, n, batch;
+    size_t first, n;
     int n_layers;
     struct layer *layer;
     struct infer *infer;
@@ -47,9 +54,12 @@ struct run {
     void **dump;                       /* [workers][n_dumped]: outputs of a batch, NULL until the first */
     int *dumped, n_dumped;             /* nodes whose codes are compared or go into a layer */
     int workers;
+    struct tally *tally;               /* [workers] */
     struct progress *progress;
-    pthread_mutex_t lock;              /* of the result */
-    struct cosim_result *out;
+    pthread_mutex_t lock;              /* of the rest */
+    struct cosim_state state;          /* done, and result: what the caller gets */
+    bool unsaved;
+    double saved_s;                    /* when */
 };
 
 /* A batch of one layer. */
@@ -66,12 +76,16 @@ static inline const uint8_t *hardware_weights(const struct layer *l, size_t grou
     return l->hardware_weight + group * l->geometry.n * l->geometry.k;
 }
 
-/* Image and position are those of the batch; of several workers' differences the one that comes first in the
- * data set stays. */
+/* Image and position are those of the batch.  The first one of a batch stays. */
 void cosim_report(struct run *r, const struct work *w, size_t image, size_t channel, size_t position,
                   bool accumulator, int32_t expected, int32_t actual);
-/* Adds to the layer's counters. */
-void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t values);
+/* Adds to the batch's counters; sums: accumulators that were compared, or 0. */
+void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t sums);
+
+/* Runs a batch; what came of it is in the worker's tally.  And adds that to the result, unless st. */
+enum axm_status cosim_batch(struct run *r, size_t batch, int worker) AXM_MUST_CHECK;
+enum axm_status cosim_batch_done(struct run *r, size_t batch, const struct tally *t,
+                                 enum axm_status st) AXM_MUST_CHECK;
 
 /* COSIM_CYCLE and COSIM_BITSLICE: images are lanes of compiled gates. */
 enum axm_status cosim_on_gates(struct run *r, const struct work *w) AXM_MUST_CHECK;

@@ -321,6 +321,6 @@ enum axm_status cosim_on_gates(struct run *r, const struct work *w)
         st = run_group(r, w, s, group, &c, &cycles);
     /* Each lane is an array of its own: the cycles are those of every image. */
     cosim_count(r, w, &(struct array_counters){ .busy = cycles * w->images },
-                2 * w->images * g->positions * g->n * g->groups);
+                w->images * g->positions * g->n * g->groups);
     return st;
 }

@@ -1,7 +1,8 @@
 /* Networks through hardware models against dnn/: random graphs, and a difference that must be found. */
 #include "tests/sim_fixture.h"
 
-#include "explore/cosim.h"
+#include "base/file.h"
+#include "explore/cosim_resume.h"
 #include "sim/verilator.h"
 #include "tests/random_graph.h"
 
@@ -145,6 +146,137 @@ TEST(test_cosim__a_wrong_weight_is_found_on_the_array)
 {
     need_verilator();
     check_faults(COSIM_RTL);
+}
+
+/* --- going on later --------------------------------------------------------------------- */
+
+/* Ends the run when its first batches have been kept. */
+static enum axm_status keep_and_stop(void *ctx, const struct cosim_state *s)
+{
+    struct cosim_keeper k = cosim_resume_keeper(ctx);
+    enum axm_status st = k.save(k.ctx, s);
+    return st ? st : AXM_STOPPED;
+}
+
+struct resumed {
+    struct fixture f;
+    struct cosim_opts o;
+    struct cosim_result out;
+    struct strbuf dir, path;
+};
+
+enum { RESUMED_IMAGES = 20, RESUMED_BATCH = 3, RESUMED_BATCHES = 7 };
+
+static void resumed_init(struct resumed *r, enum cosim_backend backend)
+{
+    *r = (struct resumed){ .o = opts_of(backend, ARRAY_WS, 4, 4) };
+    r->o.batch = RESUMED_BATCH;
+    r->o.sums_every = 3;
+    fixture_init(&r->f, 500, QUANT_SYMMETRIC, RESUMED_IMAGES);
+    r->out.layer = r->f.result;
+    assert_int_equal(file_scratch_dir(&r->dir), AXM_OK);
+    strbuf_addf(&r->path, "%s/kept", r->dir.s);
+}
+
+static void resumed_release(struct resumed *r)
+{
+    fixture_release(&r->f);
+    file_remove_tree(r->dir.s);
+    strbuf_release(&r->dir);
+    strbuf_release(&r->path);
+}
+
+/* One run of images 0 .. n - 1 with the file. */
+static enum axm_status resumed_run(struct resumed *r, size_t n, bool stops)
+{
+    struct cosim_resume *file = NULL;
+    const struct cosim_key key = { { "model" }, "random", 0, n, &r->o, r->f.layer, r->f.layers };
+    enum axm_status st = cosim_resume_open(r->path.s, &key, &file);
+    if (st)
+        return st;
+    struct cosim_keeper k = cosim_resume_keeper(file);
+    if (stops)
+        k.save = keep_and_stop;
+    r->o.keep = &k;
+    st = cosim_run(r->f.q, r->f.layer, r->f.layers, &r->o, &r->f.im, 0, n, &r->out);
+    r->o.keep = NULL;
+    cosim_resume_close(file);
+    return st;
+}
+
+static void check_going_on(enum cosim_backend backend)
+{
+    struct resumed r;
+    struct cosim_layer_result calm_layer[64];
+    struct cosim_result calm = { .layer = calm_layer };
+    resumed_init(&r, backend);
+    assert_int_equal(cosim_run(r.f.q, r.f.layer, r.f.layers, &r.o, &r.f.im, 0, RESUMED_IMAGES, &calm),
+                     AXM_OK);
+    assert_int_equal(calm.kept_images, 0);
+    assert_int_equal(resumed_run(&r, 5, false), AXM_OK);   /* another run, whose row must not matter */
+    for (size_t last = 0, runs = 0; last < RESUMED_IMAGES; runs++) {
+        enum axm_status st = resumed_run(&r, RESUMED_IMAGES, true);
+        CHECK(st == AXM_STOPPED && r.out.kept_images == last && r.out.images > last && runs < RESUMED_BATCHES,
+              "run %zu: status %d, %zu images before, %zu after, not %zu before", runs, st, r.out.kept_images,
+              r.out.images, last);
+        last = r.out.images;
+    }
+    assert_int_equal(resumed_run(&r, RESUMED_IMAGES, false), AXM_OK);
+    assert_int_equal(r.out.kept_images, RESUMED_IMAGES);
+    assert_int_equal(r.out.images, RESUMED_IMAGES);
+    assert_int_equal(r.out.sums, calm.sums);
+    assert_int_equal(r.out.codes, calm.codes);
+    assert_memory_equal(r.f.result, calm_layer, (size_t)r.f.layers * sizeof *calm_layer);
+    r.o.seed++;   /* another run: nothing is taken over */
+    assert_int_equal(resumed_run(&r, RESUMED_IMAGES, false), AXM_OK);
+    assert_int_equal(r.out.kept_images, 0);
+    r.o.seed--;
+    assert_int_equal(resumed_run(&r, 5, false), AXM_OK);
+    assert_int_equal(r.out.kept_images, 5);
+    resumed_release(&r);
+}
+
+TEST(test_cosim__a_stopped_run_goes_on)
+{
+    check_going_on(COSIM_CYCLE);
+}
+
+TEST(test_cosim__a_stopped_run_goes_on_on_the_array)
+{
+    need_verilator();
+    check_going_on(COSIM_RTL);
+}
+
+TEST(test_cosim__a_damaged_file_of_a_stopped_run_bad)
+{
+    struct resumed r;
+    struct strbuf good = { 0 };
+    resumed_init(&r, COSIM_BITSLICE);
+    assert_int_equal(resumed_run(&r, RESUMED_IMAGES, false), AXM_OK);
+    assert_int_equal(file_read(r.path.s, 1 << 20, &good), AXM_OK);
+    const char *row = strchr(good.s, '\n') + 1, *done = strstr(row, ",3,0-6,");
+    assert_non_null(done);
+    const size_t done_at = (size_t)(done - good.s);
+    const struct { size_t at; const char *text; size_t len; } damage[] = {
+        { 0, "M", 1 },                          /* another header */
+        { good.len - 1, "0", 1 },               /* no end */
+        { done_at + 5, "7", 1 },                /* a batch that there is not */
+        { done_at + 3, "9", 1 },                /* from behind to */
+        { done_at + 4, "x", 1 },
+        { good.len - 3, ";", 1 },               /* a layer too many */
+        { good.len - 2, "-", 1 },
+    };
+    for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
+        struct strbuf bad = { 0 };
+        strbuf_add(&bad, good.s, good.len);
+        memcpy(bad.s + damage[i].at, damage[i].text, damage[i].len);
+        assert_int_equal(file_write(r.path.s, bad.s, bad.len), AXM_OK);
+        enum axm_status st = resumed_run(&r, RESUMED_IMAGES, false);
+        CHECK(st == AXM_USAGE, "damage %zu: status %d", i, st);
+        strbuf_release(&bad);
+    }
+    strbuf_release(&good);
+    resumed_release(&r);
 }
 
 TEST(test_cosim__ace_and_wide_operands_bad)
