@@ -1,6 +1,7 @@
 #include "base/pool.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -83,12 +84,17 @@ enum axm_status pool_run(size_t count, pool_fn *fn, void *ctx)
     struct worker self = { .loop = &l };
     struct worker *w = n > 1 ? calloc((size_t)n, sizeof *w) : NULL;
     int started = 1;
+    /* Signals are for the caller's thread, whose handlers have a stack of their own. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     /* Fewer threads than wanted is no failure: the caller works too. */
     for (; w && started < n; started++) {
         w[started] = (struct worker){ .loop = &l, .number = started };
         if (pthread_create(&w[started].thread, NULL, work, &w[started]))
             break;
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     work(&self);
     for (int i = 1; w && i < started; i++)
         pthread_join(w[i].thread, NULL);

@@ -16,7 +16,7 @@ int pool_threads(void);
 typedef enum axm_status pool_fn(void *ctx, size_t item, int worker);
 
 /* Runs every item once, in ascending order of start; returns when all ended.
- * With one thread it runs on the caller.  Returns AXM_STOPPED when
+ * With one thread it runs on the caller; other threads block all signals.  Returns AXM_STOPPED when
  * progress_stop_requested() became true (see progress.h). */
 enum axm_status pool_run(size_t count, pool_fn *fn, void *ctx) AXM_MUST_CHECK;
 

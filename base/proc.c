@@ -60,6 +60,9 @@ static void become(const char *const argv[], const char *dir, int out, int err, 
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);
+    sigset_t none;   /* a worker of a pool blocks them all */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     struct child_error e = { .of_dir = dir && chdir(dir) };
     if (!e.of_dir)
         execvp(argv[0], (char *const *)argv);

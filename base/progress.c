@@ -11,6 +11,7 @@
 #include "base/status.h"
 
 enum { BAR_WIDTH = 30 };
+enum { HANDLER_STACK = 1 << 16 };   /* bytes; the registers of AVX-512 alone are 2.7 KB, of AMX 11 KB */
 
 struct progress {
     const char *label;
@@ -96,9 +97,20 @@ static void on_signal(int number)
         _exit(130);
 }
 
+/* oneDNN's matrix kernels point the stack pointer into a buffer of the heap while they copy, and a handler's
+ * frame would be written over what lies below that buffer. */
+static void use_a_stack_of_its_own(void)
+{
+    static _Alignas(64) char memory[HANDLER_STACK];
+    stack_t now, ours = { .ss_sp = memory, .ss_size = sizeof memory };
+    if (!sigaltstack(NULL, &now) && now.ss_flags & SS_DISABLE)
+        sigaltstack(&ours, NULL);
+}
+
 void progress_catch_signals(void)
 {
-    struct sigaction a = { .sa_handler = on_signal };
+    struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
+    use_a_stack_of_its_own();
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     signal(SIGXFSZ, SIG_IGN);

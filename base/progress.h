@@ -17,7 +17,8 @@ void progress_end(struct progress *p);   /* clears the bar, frees p */
 /* SIGINT and SIGTERM ask long work to stop at the next item.  A second SIGINT
  * ends the process at once.  A file that outgrows the process's limit becomes a
  * write error instead of a signal.  The library installs no handler; the
- * command does. */
+ * command does, once, from its main thread: the handler runs there (workers of
+ * base/pool.h take no signals), on a stack of its own. */
 void progress_catch_signals(void);
 bool progress_stop_requested(void);
 

@@ -1,6 +1,10 @@
 #include "tests/harness.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/pool.h"
@@ -86,4 +90,50 @@ TEST(test_progress__quiet_work_prints_nothing)
     char text[4096];
     on_a_terminal(quiet_work, text, sizeof text);
     assert_string_equal(text, "");
+}
+
+/* --- signals ------------------------------------------------------------------------------------ */
+
+/* 0: SIGINT and SIGTERM are handled on a stack of their own, which holds a frame with all registers. */
+static int handlers_without_a_stack(void)
+{
+    struct sigaction interrupt, terminate;
+    stack_t now;
+    progress_catch_signals();
+    sigaction(SIGINT, NULL, &interrupt);
+    sigaction(SIGTERM, NULL, &terminate);
+    sigaltstack(NULL, &now);
+    return !(interrupt.sa_flags & terminate.sa_flags & SA_ONSTACK) || now.ss_flags & SS_DISABLE ||
+           now.ss_size < (size_t)sysconf(_SC_SIGSTKSZ);
+}
+
+/* The code that is interrupted may use its stack pointer for something else. */
+TEST(test_progress__a_signal_leaves_the_interrupted_stack_alone)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(handlers_without_a_stack());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static enum axm_status ask_mask(void *blocked, size_t item __attribute__((unused)), int worker)
+{
+    sigset_t mask;
+    usleep(1000);   /* so that both get some */
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    ((int *)blocked)[worker] = sigismember(&mask, SIGINT) + sigismember(&mask, SIGTERM);
+    return AXM_OK;
+}
+
+TEST(test_progress__signals_go_to_the_callers_thread)
+{
+    int blocked[2] = { -1, -1 };
+    pool_set_threads(2);
+    assert_int_equal(pool_run(40, ask_mask, blocked), AXM_OK);
+    pool_set_threads(0);
+    assert_int_equal(blocked[0], 0);
+    assert_int_equal(blocked[1], 2);
 }
