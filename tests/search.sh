@@ -69,23 +69,54 @@ PY
         head -n 1 | grep -q 'paper: searched and scored on the same' || echo "nor that it is the paper's"
 } 2>&1 | verdict protocols_are_labelled
 
-nsga2="--population 16 --generations 8 --images 80 --seed $seed"
-search nsga2 $nsga2 --store "$work/calm.sqlite" > "$work/calm"
+# Every algorithm, as many evaluations as a second allows.
+options() {
+    case $1 in
+    ga | nsga2) echo "--population 16 --generations 8 --images 80 --seed $seed" ;;
+    random) echo "--population 40 --generations 4 --images 80 --seed $seed" ;;
+    greedy) echo "--mult exact8s,scdm8s_x4_y2,scdm8s_x7_y3 --images 80" ;;
+    exhaustive) echo "--mult scdm8s_x4_y1,scdm8s_x7_y3 --images 20" ;;
+    esac
+}
+rows() {   # FILE: scores in it, and whether it is whole
+    /usr/bin/python3 -c 'import os, sqlite3, sys
+try:
+    db = sqlite3.connect(sys.argv[1]) if os.path.exists(sys.argv[1]) else None
+    print(db.execute("select count(*) from score").fetchone()[0] if db else 0, db.execute("pragma integrity_check").fetchone()[0] if db else "ok")
+except sqlite3.OperationalError:   # killed before there were tables
+    print(0, "ok")' "$1"
+}
+algorithms="ga nsga2 greedy random exhaustive"
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+for a in $algorithms; do
+    began=$(now_ms)
+    # shellcheck disable=SC2046
+    search $a $(options $a) --threads 2 --store "$work/calm-$a.sqlite" > "$work/calm-$a"
+    echo $(($(now_ms) - began)) > "$work/took-$a"
+    rows "$work/calm-$a.sqlite" > "$work/all-$a"
+    {
+        [ "$(wc -l < "$work/calm-$a")" -gt 3 ] || echo "$(wc -l < "$work/calm-$a") lines"
+        for threads in 1 4; do
+            # shellcheck disable=SC2046
+            search $a $(options $a) --threads $threads --store "$work/$threads-$a.sqlite" | cmp - "$work/calm-$a"
+        done
+        # shellcheck disable=SC2046
+        search $a $(options $a) --store "$work/calm-$a.sqlite" --history "$work/history" | cmp - "$work/calm-$a"
+        awk -F, 'END { if ($5 != 0) print "all scores were known, and " $5 " were computed" }' "$work/history"
+    } 2>&1 | verdict same_result_with_1_2_and_4_threads_$a
+done
+nsga2=$(options nsga2)
 {
-    for threads in 1 4; do
-        search nsga2 $nsga2 --threads $threads --store "$work/$threads.sqlite" | cmp - "$work/calm"
-    done
-    search nsga2 $nsga2 --store "$work/calm.sqlite" | cmp - "$work/calm"
     for mib in 0 1; do
-        search nsga2 $nsga2 --memory $mib --store "$work/memory$mib.sqlite" | cmp - "$work/calm"
+        search nsga2 $nsga2 --memory $mib --store "$work/memory$mib.sqlite" | cmp - "$work/calm-nsga2"
     done
-    AXMUL_CPU=avx2 search nsga2 $nsga2 --store "$work/avx2.sqlite" | cmp - "$work/calm"
+    AXMUL_CPU=avx2 search nsga2 $nsga2 --store "$work/avx2.sqlite" | cmp - "$work/calm-nsga2"
 } 2>&1 | verdict same_front_whatever_computes_it
 
 # The areas that --compare prints, from the front's rows.
 {
-    search nsga2 $nsga2 --compare --store "$work/calm.sqlite" > "$work/compare"
-    /usr/bin/python3 - "$work/calm" "$work/compare" <<'PY'
+    search nsga2 $nsga2 --compare --store "$work/calm-nsga2.sqlite" > "$work/compare"
+    /usr/bin/python3 - "$work/calm-nsga2" "$work/compare" <<'PY'
 import csv, sys
 front = [(float(r["search_top1_percent"]), float(r["saving_plain_percent"]))
          for r in csv.DictReader(open(sys.argv[1])) if r["row"] == "front"]
@@ -106,22 +137,33 @@ if int(homogeneous["dominated"]) < 16:
 PY
 } 2>&1 | verdict hypervolumes_by_hand
 
-# Killed at ten moments, which together leave the last run something to do.
-began=$(date +%s%N)
-search nsga2 $nsga2 --store "$work/timed.sqlite" > /dev/null
-took=$((($(date +%s%N) - began) / 1000000))
-{
-    for ms in $(awk -v seed=$seed -v most=$((took / 4)) 'BEGIN { srand(seed); for (i = 0; i < 10; i++) print int(rand() * most) }'); do
-        "$axmul" search nsga2 builtin:lenet5i --quiet --format csv $nsga2 --store "$work/killed.sqlite" > "$work/out" 2>&1 &
-        pid=$!
-        sleep "$(awk -v ms="$ms" 'BEGIN { print ms / 1000 }')"
-        kill -9 $pid 2> /dev/null
-        wait $pid 2> /dev/null
-    done
-    search nsga2 $nsga2 --store "$work/killed.sqlite" | cmp - "$work/calm"
-    /usr/bin/python3 -c 'import sqlite3, sys
-print(sqlite3.connect(sys.argv[1]).execute("pragma integrity_check").fetchone()[0])' "$work/killed.sqlite" | grep -v '^ok$'
-} 2>&1 | verdict ten_kills_change_nothing
+# Killed at ten random moments or more, until one of them came while there was something to lose.  What was scored
+# before is in the store, and is taken from there.
+for a in $algorithms; do
+    {
+        read -r all _ < "$work/all-$a"
+        midst=0 before=0 kills=0
+        for share in $(awk -v seed=$seed 'BEGIN { srand(seed); for (i = 0; i < 40; i++) print rand() }'); do
+            [ $kills -lt 10 ] || [ $midst = 0 ] || break
+            # shellcheck disable=SC2046
+            "$axmul" search $a builtin:lenet5i --quiet --format csv $(options $a) --store "$work/killed-$a.sqlite" > "$work/out" 2>&1 &
+            pid=$!
+            sleep "$(awk -v s="$share" -v took="$(cat "$work/took-$a")" 'BEGIN { print s * took / 2500 }')"
+            kill -9 $pid 2> /dev/null
+            wait $pid 2> /dev/null
+            n=$(rows "$work/killed-$a.sqlite")
+            [ "${n#* }" = ok ] || echo "the store is damaged: $n"
+            n=${n% *}
+            [ "$n" -ge "$before" ] || echo "$n scores after $before"
+            [ "$n" = "$before" ] || [ "$n" = "$all" ] || midst=$((midst + 1))
+            before=$n kills=$((kills + 1))
+        done
+        [ $midst -gt 0 ] || echo "no score was kept by any of $kills runs that were killed"
+        # shellcheck disable=SC2046
+        search $a $(options $a) --store "$work/killed-$a.sqlite" --history "$work/history" | cmp - "$work/calm-$a"
+        awk -F, -v all="$all" -v kept="$before" 'END { if (kept + $5 != all) print $5 " of " all " scores computed, though " kept " were kept" }' "$work/history"
+    } 2>&1 | verdict ten_kills_change_nothing_$a
+done
 
 {
     expect 2 'the first operand must be ga, nsga2' "$axmul" search best builtin:lenet5i
