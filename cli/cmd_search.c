@@ -63,8 +63,9 @@ static const char help[] =
     "\n"
     "Rows: the exact multiplier, the best found, what the last generation ends with, and the front\n"
     "(no other is as good in both accuracy searched on and energy, and better in one). Top-1 has its\n"
-    "95 % interval (Wilson); p is McNemar's, two-sided and exact, against the exact multiplier on the\n"
-    "same images; it knows nothing of how many assignments were tried.\n"
+    "95 % interval (Wilson); gain is that less the exact multiplier's on the same images, in points,\n"
+    "with its 95 % interval (Bonett and Price); p is McNemar's, two-sided and exact. Neither knows how\n"
+    "many assignments were tried.\n"
     "\n"
     "Every score is logged as it comes. The same command goes on after an interrupt and ends with the\n"
     "result of an undisturbed run; so does any number of threads.\n"
@@ -531,12 +532,15 @@ static const struct table_column columns[] = {
     { "top1_percent", "top-1 %", CELL_REAL, -2 },
     { "top1_low_percent", "95 %: low", CELL_REAL, -2 },
     { "top1_high_percent", "high", CELL_REAL, -2 },
-    { "only_here", "only here", CELL_UINT, 0 },
-    { "only_exact", "only exact", CELL_UINT, 0 },
+    { "gain_points", "gain", CELL_REAL, -2 },
+    { "gain_low_points", "95 %: low", CELL_REAL, -2 },
+    { "gain_high_points", "high", CELL_REAL, -2 },
     { "mcnemar_p", "p", CELL_REAL, 2 },
     { "saving_paper_percent", "E0/E-1 %", CELL_REAL, -1 },
     { "saving_plain_percent", "1-E/E0 %", CELL_REAL, -1 },
     { "assignment", NULL, CELL_TEXT, 0 },
+    { "only_here", NULL, CELL_UINT, 0 },
+    { "only_exact", NULL, CELL_UINT, 0 },
     { "mults", NULL, CELL_TEXT, 0 },
     { "correct", NULL, CELL_UINT, 0 },
     { "images", NULL, CELL_UINT, 0 },
@@ -549,7 +553,7 @@ static const struct table_column columns[] = {
     { "coef", NULL, CELL_TEXT, 0 },
     { "seed", NULL, CELL_UINT, 0 },
 };
-enum { COLUMNS = sizeof columns / sizeof *columns, COLUMNS_TEXT = 11 };
+enum { COLUMNS = sizeof columns / sizeof *columns, COLUMNS_TEXT = 12 };
 
 /* Layers' multipliers by number, from 1 in the order given: 0 is the exact one. */
 static void assignment_text(const struct job *j, const uint8_t *genome, struct strbuf *numbers,
@@ -559,6 +563,15 @@ static void assignment_text(const struct job *j, const uint8_t *genome, struct s
         strbuf_addf(numbers, "%s%d", l ? "," : "", genome[l] == j->choices ? 0 : genome[l] + 1);
         strbuf_addf(specs, "%s%s", l ? "," : "", axm_mul_name(j->mul[genome[l]]));
     }
+}
+
+/* From the exact multiplier on the same images; none: it is the exact one. */
+static void add_difference(struct table *t, const struct mcnemar *m, bool none)
+{
+    table_real(t, none ? NAN : m->gain);
+    table_real(t, none ? NAN : m->gain_low);
+    table_real(t, none ? NAN : m->gain_high);
+    table_real(t, none ? NAN : m->p);
 }
 
 /* The row of a genome; searched: what the search saw, NULL if it did not look. */
@@ -592,13 +605,13 @@ static enum axm_status add_row(struct job *j, struct table *t, const char *name,
         table_real(t, 100.0 * hits / (double)im->n);
         table_real(t, low);
         table_real(t, high);
-        table_uint(t, m.only_a);
-        table_uint(t, m.only_b);
-        table_real(t, exact ? NAN : m.p);
+        add_difference(t, &m, exact);
         table_real(t, paper + nothing);
         table_real(t, plain + nothing);
         table_text(t, numbers.s);
         if (machine) {
+            table_uint(t, m.only_a);
+            table_uint(t, m.only_b);
             table_text(t, specs.s);
             table_uint(t, hits);
             table_uint(t, im->n);
@@ -831,14 +844,17 @@ static const struct table_column published_columns[] = {
     { "top1_percent", "ours", CELL_REAL, -2 },
     { "top1_low_percent", "95 %: low", CELL_REAL, -2 },
     { "top1_high_percent", "high", CELL_REAL, -2 },
-    { "only_here", "only here", CELL_UINT, 0 },
-    { "only_exact", "only exact", CELL_UINT, 0 },
+    { "gain_points", "gain", CELL_REAL, -2 },
+    { "gain_low_points", "95 %: low", CELL_REAL, -2 },
+    { "gain_high_points", "high", CELL_REAL, -2 },
     { "mcnemar_p", "p", CELL_REAL, 2 },
     { "printed_saving_percent", "E0/E-1 printed", CELL_REAL, -0 },
     { "saving_paper_percent", "E0/E-1 %", CELL_REAL, -1 },
     { "saving_plain_percent", "1-E/E0 %", CELL_REAL, -1 },
+    { "only_here", NULL, CELL_UINT, 0 },
+    { "only_exact", NULL, CELL_UINT, 0 },
 };
-enum { PUBLISHED_COLUMNS = sizeof published_columns / sizeof *published_columns };
+enum { PUBLISHED_COLUMNS = sizeof published_columns / sizeof *published_columns, PUBLISHED_TEXT = 13 };
 
 static enum axm_status published_row(struct job *j, struct table *t, int row)
 {
@@ -872,12 +888,14 @@ static enum axm_status published_row(struct job *j, struct table *t, int row)
         table_real(t, 100.0 * hits / (double)im->n);
         table_real(t, low);
         table_real(t, high);
-        table_uint(t, m.only_a);
-        table_uint(t, m.only_b);
-        table_real(t, row < 0 ? NAN : m.p);
+        add_difference(t, &m, row < 0);
         table_real(t, row < 0 ? NAN : coef_assignments[row].saving_percent);
         table_real(t, paper);
         table_real(t, plain);
+        if (j->args.format != CLI_TEXT) {
+            table_uint(t, m.only_a);
+            table_uint(t, m.only_b);
+        }
         if (row >= 0 && lround(paper) != coef_assignments[row].saving_percent)
             st = fail(AXM_MISMATCH, "assignment %d: %d %% is printed, the coefficients give %.2f %%", row + 1,
                       coef_assignments[row].saving_percent, paper);
@@ -890,7 +908,8 @@ static enum axm_status published_row(struct job *j, struct table *t, int row)
 
 static enum axm_status published(struct job *j)
 {
-    struct table *t = table_new(published_columns, PUBLISHED_COLUMNS);
+    struct table *t = table_new(published_columns, j->args.format == CLI_TEXT ? PUBLISHED_TEXT
+                                                                             : PUBLISHED_COLUMNS);
     enum axm_status st = t ? AXM_OK : out_of_memory(), differs = AXM_OK;
     for (int row = -1; row < COEF_ASSIGNMENTS && st == AXM_OK; row++) {
         st = published_row(j, t, row);

@@ -610,7 +610,7 @@ void wilson_95(uint64_t hits, uint64_t n, double *low, double *high)
 
 struct mcnemar mcnemar_test(const uint16_t *a, const uint16_t *b, const uint8_t *truth, size_t n)
 {
-    struct mcnemar m = { 0, 0, 1 };
+    struct mcnemar m = { .p = 1 };
     for (size_t i = 0; i < n; i++) {
         bool hit_a = a[i] == truth[i], hit_b = b[i] == truth[i];
         m.only_a += hit_a && !hit_b;
@@ -622,5 +622,11 @@ struct mcnemar mcnemar_test(const uint16_t *a, const uint16_t *b, const uint8_t 
     for (uint32_t i = 0; i <= least; i++)
         p += exp(lgamma(d + 1.0) - lgamma(i + 1.0) - lgamma(d - i + 1.0) - d * log(2));
     m.p = d && 2 * p < 1 ? 2 * p : 1;
+    double more = (double)n + 2, only_a = (m.only_a + 1) / more, only_b = (m.only_b + 1) / more;
+    double middle = only_a - only_b;
+    double half = 1.959963984540054 * sqrt((only_a + only_b - middle * middle) / more);
+    m.gain = 100 * ((double)m.only_a - (double)m.only_b) / (double)n;
+    m.gain_low = 100 * fmax(-1, middle - half);
+    m.gain_high = 100 * fmin(1, middle + half);
     return m;
 }

@@ -63,10 +63,13 @@ void network_savings(const struct network *e, const uint8_t *genome, double *pap
 void wilson_95(uint64_t hits, uint64_t n, double *low, double *high);
 
 /* McNemar's test on paired labels: exact binomial, two-sided.  hits of one that the other misses, and the
- * p-value that such a difference is chance. */
+ * p-value that such a difference is chance.  And the difference of the accuracies, a less b, in points, with
+ * its 95 % interval (Bonett and Price 2012, doi:10.3102/1076998611411915: Wald's with one discordant pair
+ * added to each side). */
 struct mcnemar {
     uint32_t only_a, only_b;
     double p;
+    double gain, gain_low, gain_high;
 };
 struct mcnemar mcnemar_test(const uint16_t *a, const uint16_t *b, const uint8_t *truth, size_t n);
 

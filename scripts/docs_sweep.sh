@@ -1,11 +1,11 @@
 #!/bin/sh
 # docs_sweep.sh: writes docs/sweep.md to standard output; every figure in it is computed here or published (Table 9,
-# appendix C).  EPOCHS: of each cell (default 8).  Cells that are done lie in $B/docs-sweep: run again, it goes on from
+# appendix C).  EPOCHS: of each cell (default 4).  Cells that are done lie in $B/docs-sweep: run again, it goes on from
 # there.
 set -eu
 B=${B:-build}
 axmul=$B/axmul
-epochs=${EPOCHS:-8}
+epochs=${EPOCHS:-4}
 work=$B/docs-sweep
 mkdir -p "$work"
 

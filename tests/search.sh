@@ -49,6 +49,13 @@ same = list(csv.DictReader(open(sys.argv[2])))[0]
 for key in "correct", "top1_low_percent", "top1_high_percent", "saving_paper_percent", "saving_plain_percent":
     if abs(float(best[key]) - float(same[key])) > 1e-9:
         print(key, best[key], "is not", same[key])
+exact = [r for r in csv.DictReader(open(sys.argv[1])) if r["row"] == "exact"][0]
+gain = float(best["top1_percent"]) - float(exact["top1_percent"])
+pairs = 100 * (int(best["only_here"]) - int(best["only_exact"])) / int(best["images"])
+if abs(float(best["gain_points"]) - gain) > 1e-9 or abs(pairs - gain) > 1e-9 or exact["gain_points"] + exact["mcnemar_p"]:
+    print("gain", best["gain_points"], "is not", gain, pairs)
+if not float(best["gain_low_points"]) < gain < float(best["gain_high_points"]):
+    print("gain", gain, "is not within its interval")
 if best["search_correct"] != best["correct"] or best["protocol"] != "paper":
     print("protocol paper scores on what it searches on")
 PY
@@ -148,7 +155,8 @@ for a in $algorithms; do
             # shellcheck disable=SC2046
             "$axmul" search $a builtin:lenet5i --quiet --format csv $(options $a) --store "$work/killed-$a.sqlite" > "$work/out" 2>&1 &
             pid=$!
-            sleep "$(awk -v s="$share" -v took="$(cat "$work/took-$a")" 'BEGIN { print s * took / 2500 }')"
+            # Later and later, should other work have slowed this one down.
+            sleep "$(awk -v s="$share" -v took="$(cat "$work/took-$a")" -v k=$kills 'BEGIN { print s * took / 2500 * 2 ^ int(k / 10) }')"
             kill -9 $pid 2> /dev/null
             wait $pid 2> /dev/null
             n=$(rows "$work/killed-$a.sqlite")

@@ -2,6 +2,8 @@
 #include "tests/harness.h"
 
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "explore/evaluate.h"
@@ -315,6 +317,130 @@ TEST(test_evaluate__a_log_knows_files_by_their_products)
     strbuf_release(&spec);
 }
 
+/* Another evaluator: two processes, which share nothing with the search but bytes in pipes. */
+enum { PROCESSES = 2 };
+
+struct processes {
+    size_t genes;
+    struct { int to, from; pid_t pid; } worker[PROCESSES];
+};
+
+static void read_all(int fd, void *to, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = read(fd, (char *)to + done, len - done);
+        assert_true(n > 0);
+        done += (size_t)n;
+    }
+}
+
+static void write_all(int fd, const void *from, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(fd, (const char *)from + done, len - done);
+        assert_true(n > 0);
+        done += (size_t)n;
+    }
+}
+
+/* Genomes come, scores go, one at a time. */
+static void serve(const struct fixture *f, int from, int to)
+{
+    struct evaluator e = network_evaluator(f->e);
+    uint8_t genome[SEARCH_GENES_MAX];
+    size_t genes = (size_t)network_space(f->e).genes;
+    while (read(from, genome, 1) == 1) {
+        struct score s;
+        read_all(from, genome + 1, genes - 1);
+        assert_int_equal(e.evaluate(e.ctx, genome, 1, &s), AXM_OK);
+        write_all(to, &s, sizeof s);
+    }
+    _exit(0);
+}
+
+static void processes_begin(struct processes *p, const struct fixture *f)
+{
+    p->genes = (size_t)network_space(f->e).genes;
+    for (int k = 0; k < PROCESSES; k++) {
+        int there[2], back[2];
+        assert_int_equal(pipe(there) | pipe(back), 0);
+        p->worker[k].pid = fork();
+        assert_true(p->worker[k].pid >= 0);
+        if (!p->worker[k].pid) {
+            for (int i = 0; i < k; i++)
+                close(p->worker[i].to);
+            close(there[1]);
+            close(back[0]);
+            serve(f, there[0], back[1]);
+        }
+        close(there[0]);
+        close(back[1]);
+        p->worker[k].to = there[1];
+        p->worker[k].from = back[0];
+    }
+}
+
+static void processes_end(struct processes *p)
+{
+    for (int k = 0; k < PROCESSES; k++) {
+        int status;
+        close(p->worker[k].to);
+        assert_int_equal(waitpid(p->worker[k].pid, &status, 0), p->worker[k].pid);
+        assert_int_equal(status, 0);
+        close(p->worker[k].from);
+    }
+}
+
+static enum axm_status processes_evaluate(void *ctx, const uint8_t *genome, size_t count, struct score *out)
+{
+    struct processes *p = ctx;
+    for (size_t i = 0; i < count; i += PROCESSES) {
+        for (size_t k = 0; k < PROCESSES && i + k < count; k++)
+            write_all(p->worker[k].to, genome + (i + k) * p->genes, p->genes);
+        for (size_t k = 0; k < PROCESSES && i + k < count; k++)
+            read_all(p->worker[k].from, &out[i + k], sizeof *out);
+    }
+    return AXM_OK;
+}
+
+/* A search cannot tell what evaluates: the same genomes with the same scores. */
+TEST(test_evaluate__processes_give_what_threads_give)
+{
+    struct fixture f;
+    struct processes p;
+    fixture_init(&f, 4, QUANT_SYMMETRIC, NULL);
+    network_close(f.e);
+    open_with(&f, 30, NULL, 0);
+    size_t genes = (size_t)network_space(f.e).genes;
+    processes_begin(&p, &f);
+    for (int a = 0; a < SEARCH_ALGORITHMS; a++) {
+        struct search_opts o = search_defaults((enum search_algorithm)a);
+        struct evaluator e[2] = { network_evaluator(f.e), { &p, processes_evaluate } };
+        struct search_space s = network_space(f.e);
+        struct search_result r[2];
+        o.population = 6;
+        o.generations = 2;
+        if (a == SEARCH_EXHAUSTIVE || a == SEARCH_GREEDY)
+            s.choices = 2;
+        if (a == SEARCH_EXHAUSTIVE && s.genes > 6)
+            continue;
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(search_run(&s, &o, &e[i], NULL, NULL, &r[i]), AXM_OK);
+        assert_int_equal(r[0].asked, r[1].asked);
+        assert_int_equal(r[0].n_front, r[1].n_front);
+        assert_memory_equal(r[0].last_best.genome, r[1].last_best.genome, genes);
+        for (size_t k = 0; k < r[0].n_front; k++) {
+            assert_memory_equal(r[0].front[k].genome, r[1].front[k].genome, genes);
+            assert_int_equal(r[0].front[k].score.hits, r[1].front[k].score.hits);
+            assert_true(r[0].front[k].score.cost == r[1].front[k].score.cost);
+        }
+        search_release(&r[0]);
+        search_release(&r[1]);
+    }
+    processes_end(&p);
+    fixture_release(&f);
+}
+
 TEST(test_evaluate__exact_saves_nothing)
 {
     struct fixture f;
@@ -362,6 +488,9 @@ TEST(test_evaluate__mcnemar_by_hand)
     assert_int_equal(m.only_a, 1);
     assert_int_equal(m.only_b, 9);
     assert_true(fabs(m.p - 22.0 / 1024) < 1e-12);
+    /* -8 of 20; 2/22 - 10/22 -+ z sqrt((12/22 - (8/22)^2) / 22). */
+    assert_true(fabs(m.gain + 40) < 1e-12);
+    assert_true(fabs(m.gain_low + 63.2251) < 1e-3 && fabs(m.gain_high + 9.5022) < 1e-3);
     assert_true(mcnemar_test(a, a, truth, 20).p == 1);
 }
 

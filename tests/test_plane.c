@@ -3,7 +3,12 @@
 
 #include "tests/harness.h"
 
+#include <unistd.h>
+
+#include "base/file.h"
 #include "base/pool.h"
+#include "base/proc.h"
+#include "dnn/quant_impl.h"
 #include "dnn/reference.h"
 #include "explore/plane.h"
 
@@ -253,6 +258,82 @@ TEST(test_plane__bins_of_a_ramp)
     assert_int_equal(plane_run_float(g, &im, PLANE_ADAPTIVE, 10, &o, &row, &rows), AXM_OK);
     expect("adaptive, 10", row, -0.9 * log2(0.3) - 0.1 * log2(0.1), 0, 4);
     free(row);
+    images_release(&im);
+    graph_free(g);
+}
+
+#define PYTHON "/usr/bin/python3"   /* Debian's, which has Debian's numpy */
+
+/* Activations and labels, as tests/plane_oracle.py reads them. */
+static void write_values(const char *dir, const struct graph *g, const struct images *im)
+{
+    float ***value = calloc(im->count, sizeof *value);
+    struct arena arena = { 0 };
+    struct strbuf path = { 0 };
+    assert_non_null(value);
+    for (size_t i = 0; i < im->count; i++)
+        assert_int_equal(calibration_forward(g, im, i, &arena, &value[i]), AXM_OK);
+    for (int n = 0; n < g->n_nodes; n++) {
+        struct strbuf all = { 0 };
+        size_t bytes = shape_count(g->node[n].out) * sizeof(float);
+        for (size_t i = 0; i < im->count; i++)
+            strbuf_add(&all, value[i][n], bytes);
+        path.len = 0;
+        strbuf_addf(&path, "%s/values-%03d", dir, n);
+        assert_int_equal(file_write(path.s, all.s, all.len), AXM_OK);
+        strbuf_release(&all);
+    }
+    path.len = 0;
+    strbuf_addf(&path, "%s/labels", dir);
+    assert_int_equal(file_write(path.s, im->label, im->count), AXM_OK);
+    strbuf_release(&path);
+    arena_release(&arena);
+    free(value);
+}
+
+/* Lines of the oracle against what plane_run_float() says; returns how many there were. */
+static int check_lines(const char *text, const struct graph *g, const struct images *im)
+{
+    struct plane_row *row[2][PLANE_BINS_MAX + 1][2] = { { { NULL } } };
+    int rows, lines = 0, node, rule, bins, symbol;
+    double xt, ty, distinct;
+    for (; sscanf(text, "%d %d %d %d %lf %lf %lf", &node, &rule, &bins, &symbol, &xt, &ty, &distinct) == 7;
+         text += strcspn(text, "\n") + 1, lines++) {
+        struct plane_row **to = &row[rule][bins][symbol];
+        struct plane_opts o = { symbol ? PLANE_NEURON : PLANE_VECTOR, true };
+        if (!*to)
+            assert_int_equal(plane_run_float(g, im, (enum plane_rule)rule, bins, &o, to, &rows), AXM_OK);
+        const struct plane_row *r = *to + node;
+        assert_int_equal(r->node, node);
+        double off = fmax(fabs(r->i_xt_bits - xt), fabs(r->i_ty_bits - ty));
+        off = fmax(off, fabs(r->distinct - distinct));
+        CHECK(off < 1e-9, "%s, %s, %d bins, %s: %.12g, %.12g and %g, NumPy has %.12g, %.12g and %g",
+              g->node[node].name, rule ? "adaptive" : "uniform", bins, symbol ? "neuron" : "vector",
+              r->i_xt_bits, r->i_ty_bits, r->distinct, xt, ty, distinct);
+    }
+    for (int i = 0; i < 4 * (PLANE_BINS_MAX + 1); i++)
+        free((&row[0][0][0])[i]);
+    return lines;
+}
+
+/* More images than the adaptive rule samples. */
+TEST(test_plane__numpy_agrees_on_bins)
+{
+    const char *const probe[] = { PYTHON, "-c", "import numpy", NULL };
+    int code = 1;
+    if (access(PYTHON, X_OK) || proc_run(probe, &(struct proc_opts){ .exit_code = &code }) != AXM_OK || code)
+        SKIP("no numpy");
+    struct graph *g = random_graph(21, 5);
+    struct images im = random_images(g->node[0].out, 21);
+    struct strbuf dir = { 0 }, out = { 0 };
+    assert_int_equal(file_scratch_dir(&dir), AXM_OK);
+    write_values(dir.s, g, &im);
+    const char *const argv[] = { PYTHON, "tests/plane_oracle.py", dir.s, NULL };
+    CHECK(proc_run(argv, &(struct proc_opts){ .out = &out, .err = &out }) == AXM_OK, "%s", out.s);
+    assert_int_equal(check_lines(out.s, g, &im), g->n_nodes * 2 * 3 * 2);
+    file_remove_tree(dir.s);
+    strbuf_release(&dir);
+    strbuf_release(&out);
     images_release(&im);
     graph_free(g);
 }
