@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/pool.h"
 #include "cli/network.h"
 #include "explore/cosim.h"
@@ -22,6 +23,8 @@ static const struct cli_option options[] = {
     { "stall", 0, "PERCENT", "of the cycles each stream of the array stalls, at random (default 0)" },
     { "batch", 0, "N", "images at once (default: what suits the backend)" },
     { "sums", 0, "N", "rtl, gates: accumulators of one batch in N are compared (default 64; 0: the first)" },
+    { "vcd", 0, "FILE", "rtl, gates: the array's signals around the first difference" },
+    { "vcd-cycles", 0, "N", "so many cycles before it (default 1000)" },
     { "resume", 0, "FILE", "batches that are done are kept there and not run again" },
     NETWORK_IMAGE_OPTIONS,
     { 0 },
@@ -41,8 +44,9 @@ static const char help[] =
     "Every output code is compared; accumulators are too, on rtl and gates in some batches (--sums).\n"
     "Prints multiplications, cycles and utilisation by layer (cycles: of one array that does all\n"
     "images; none for bitslice). A difference is reported with image, layer and place, both\n"
-    "values, and the array's job; exit status 1. Multipliers set at run time (scdmr8s_x7_y3) run\n"
-    "on one array whatever their settings.\n"
+    "values, and the array's tile, row, column and cycle; exit status 1. --vcd writes down the\n"
+    "array's signals around it. Multipliers set at run time (scdmr8s_x7_y3) run on one array\n"
+    "whatever their settings.\n"
     "\n"
     "--resume keeps what is done, a row for each model, multiplier, backend, array and choice of\n"
     "images: the same command goes on after an interruption and ends with the same report.\n"
@@ -78,7 +82,7 @@ static enum axm_status get_word(const struct cli_args *a, const char *name, cons
 static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
 {
     struct axm_spec any;
-    int64_t rows, cols, depth, stall, batch, sums;
+    int64_t rows, cols, depth, stall, batch, sums, vcd_cycles;
     int backend, dataflow;
     enum axm_status st = axm_spec_parse("exact8s", &any);
     if (st || (st = get_word(a, "backend", backend_words, COSIM_BITSLICE, &backend)) ||
@@ -88,11 +92,15 @@ static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
         (st = cli_get_int(a, "acc-depth", 2, 1 << 16, 1024, &depth)) ||
         (st = cli_get_int(a, "stall", 0, 90, 0, &stall)) ||
         (st = cli_get_int(a, "batch", 1, 1 << 16, 0, &batch)) ||
-        (st = cli_get_int(a, "sums", 0, 1 << 30, 64, &sums)))
+        (st = cli_get_int(a, "sums", 0, 1 << 30, 64, &sums)) ||
+        (st = cli_get_int(a, "vcd-cycles", 1, 1 << 30, 1000, &vcd_cycles)))
         return st;
+    if (cli_get(a, "vcd") && backend != COSIM_RTL && backend != COSIM_GATES)
+        return fail(AXM_USAGE, "cosim: --vcd is for the backends rtl and gates; %s has no signals",
+                    cosim_backend_names[backend]);
     *o = (struct cosim_opts){ .backend = (enum cosim_backend)backend, .array = array_defaults(&any),
         .batch = (size_t)batch, .stall_percent = (unsigned)stall, .seed = a->seed,
-        .sums_every = (size_t)sums };
+        .sums_every = (size_t)sums, .vcd = cli_get(a, "vcd"), .vcd_cycles = (uint64_t)vcd_cycles };
     o->array.dataflow = (enum array_dataflow)dataflow;
     o->array.rows = (int)rows;
     o->array.cols = o->array.lanes = (int)cols;
@@ -110,12 +118,17 @@ static double seconds(void)
 static void say_mismatch(const struct qgraph *q, const struct cosim_opts *o, const struct cosim_mismatch *m)
 {
     const struct qnode *n = &q->node[infer_layer_node(q, m->layer)];
-    char job[64] = "";
-    if (o->backend == COSIM_RTL || o->backend == COSIM_GATES)
-        snprintf(job, sizeof job, " (array job of column %zu, row %zu)", m->tile_n, m->tile_m);
+    char array[160] = "", cycle[32] = "not seen again";
+    if (m->cycle != UINT64_MAX)
+        snprintf(cycle, sizeof cycle, "cycle %" PRIu64, m->cycle);
+    if (m->on_array)
+        snprintf(array, sizeof array, " (array: tile at column %zu, row %zu; in it column %zu, row %zu; %s)",
+                 m->tile_n, m->tile_m, m->tile_column, m->tile_row, cycle);
     (void)fail(AXM_MISMATCH, "image %zu, %s, channel %d at %d,%d: %s %d, expected %d%s", m->image, n->name,
                m->channel, m->row, m->column, m->accumulator ? "accumulator" : "code", m->actual,
-                   m->expected, job);
+               m->expected, array);
+    if (o->vcd && m->cycle != UINT64_MAX)
+        note("the array's signals around it are in %s, 10 ns a cycle", o->vcd);
 }
 
 static void add_row(struct table *t, const char *layer, const char *mult, const struct cosim_layer_result *r,
@@ -179,6 +192,7 @@ static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, c
 {
     int layers = infer_layers(q);
     const char *path = cli_get(a, "resume");
+    struct outfile vcd;
     struct network_images images = { 0 };
     struct cosim_resume *resume = NULL;
     struct cosim_keeper keeper;
@@ -186,6 +200,8 @@ static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, c
     if (!r.layer)
         return fail(AXM_ENV, "cosim: out of memory");
     enum axm_status st = network_images(a, q, 0, &images);
+    if (st == AXM_OK && o->vcd && (st = outfile_open(&vcd, o->vcd)) == AXM_OK)
+        outfile_abort(&vcd);   /* said now, not after an hour */
     if (st == AXM_OK && path) {
         char images_of[64];
         snprintf(images_of, sizeof images_of, "%s %s", images.set->name, images.test ? "test" : "train");

@@ -196,16 +196,20 @@ void cosim_report(struct run *r, const struct work *w, size_t image, size_t chan
     struct cosim_mismatch *m = &r->tally[w->worker].mismatch;
     if (m->found)
         return;
-    size_t row = image * g->positions + position, depth = (size_t)c->acc_depth;
+    /* Cycle by cycle, each image has an array of its own. */
+    size_t row = (in_lanes(r) ? 0 : image * g->positions) + position, column = channel % g->n;
+    size_t rows = (size_t)(c->dataflow == ARRAY_WS ? c->acc_depth : c->rows);
     *m = (struct cosim_mismatch){ .found = true, .accumulator = accumulator,
         .image = r->first + w->image + image, .layer = w->layer, .channel = (int)channel,
         .row = (int)(position / (size_t)g->out.w), .column = (int)(position % (size_t)g->out.w),
         .expected = expected, .actual = actual };
-    if (!in_lanes(r)) {
-        m->tile_n = channel % g->n / (size_t)c->cols * (size_t)c->cols;
-        m->tile_m = c->dataflow == ARRAY_WS ? row / depth * depth
-                                            : row / (size_t)c->rows * (size_t)c->rows;
-    }
+    m->on_array = r->o->backend != COSIM_BITSLICE;
+    m->product = channel / g->n;
+    m->tile_column = column % (size_t)c->cols;
+    m->tile_n = column - m->tile_column;
+    m->tile_row = row % rows;
+    m->tile_m = row - m->tile_row;
+    m->cycle = UINT64_MAX;
 }
 
 /* Code as a number. */
@@ -307,6 +311,34 @@ static bool with_sums(const struct run *r, size_t batch)
     return batch == 0 || (r->o->sums_every && rng_below(&random, r->o->sums_every) == 0);
 }
 
+/* The product that gave the difference once more, to see when; with all signals written down, if wanted. */
+static enum axm_status locate(struct run *r, const struct work *w, struct array_gemm *job)
+{
+    enum { AFTER = 20 };
+    enum array_unit unit = r->o->backend == COSIM_GATES ? ARRAY_GATES : ARRAY_TABLE;
+    struct layer *l = &r->layer[w->layer];
+    struct cosim_mismatch *m = &r->tally[w->worker].mismatch;
+    struct array_watch watch = { m->tile_n + m->tile_column, m->tile_m + m->tile_row, UINT64_MAX };
+    struct array_counters counters = { 0 };
+    job->watch = &watch;
+    enum axm_status st = array_sim_gemm(r->array[w->worker][w->layer], job, &counters);
+    m->cycle = watch.cycle;
+    if (st || !r->o->vcd)
+        return st;
+    struct array_config c = array_of(r, l, l->spec.mult.width_a == l->spec.mult.width_b);
+    struct array_sim *traced = NULL;
+    const struct array_trace trace = { r->o->vcd,
+        watch.cycle > r->o->vcd_cycles ? watch.cycle - r->o->vcd_cycles : 0, watch.cycle + AFTER };
+    job->trace = &trace;
+    st = array_sim_open_traced(&c, unit, &traced);
+    if (!st && unit == ARRAY_TABLE)
+        array_sim_table(traced, &l->lut);
+    if (!st)
+        st = array_sim_gemm(traced, job, &counters);
+    array_sim_close(traced);
+    return st;
+}
+
 /* Codes through the array's own requantizer, and in some batches the raw accumulators too. */
 static enum axm_status run_array(struct run *r, const struct work *w, struct stream *s)
 {
@@ -342,7 +374,14 @@ static enum axm_status run_array(struct run *r, const struct work *w, struct str
             if (!st)
                 st = compare(r, w, group, s, true);
         }
+        if (st == AXM_MISMATCH && r->locate && r->tally[w->worker].mismatch.found) {
+            enum axm_status located = locate(r, w, &job);
+            st = located ? located : st;
+        }
     }
+    if (st == AXM_MISMATCH && !r->tally[w->worker].mismatch.found)
+        st = fail(st, "that was in %s, images %zu..%zu", node->name, r->first + w->image,
+                  r->first + w->image + w->images - 1);
     cosim_count(r, w, &counters, raw ? m * g->n * g->groups : 0);
     return st;
 }
@@ -371,7 +410,7 @@ static enum axm_status on_array(struct run *r, const struct work *w)
 
 static enum axm_status run_layers(struct run *r, size_t image, size_t images, int worker, void *const *dump)
 {
-    for (int layer = 0; layer < r->n_layers; layer++) {
+    for (int layer = r->locate ? r->locate->layer : 0; layer < r->n_layers; layer++) {
         int node = infer_layer_node(r->q, layer), from = r->q->node[node].input[0];
         struct work w = { .layer = layer, .worker = worker, .image = image, .images = images };
         for (int i = 0; i < r->n_dumped; i++) {
@@ -414,6 +453,18 @@ enum axm_status cosim_batch(struct run *r, size_t batch, int worker)
     enum axm_status st = infer_dump_nodes(r->infer, r->dumped, r->n_dumped, r->im, r->first + image, images,
                                           dump);
     return st ? st : run_layers(r, image, images, worker, dump);
+}
+
+/* The batch with the first difference once more, on this thread: when it came. */
+static enum axm_status locate_mismatch(struct run *r)
+{
+    struct cosim_mismatch *m = &r->state.result->mismatch;
+    struct tally *t = &r->tally[0];
+    r->locate = m;
+    enum axm_status st = cosim_batch(r, (m->image - r->first) / r->state.batch, 0);
+    if (t->mismatch.found && t->mismatch.image == m->image && t->mismatch.layer == m->layer)
+        m->cycle = t->mismatch.cycle;
+    return st == AXM_OK ? AXM_MISMATCH : st;
 }
 
 /* Every batch before one that differs is begun before it, so the first difference of all is the same however
@@ -539,6 +590,8 @@ static enum axm_status run_batches(struct run *r)
     r->progress = progress_begin(cosim_backend_names[r->o->backend], r->n - r->state.result->kept_images);
     enum axm_status st = pool_run(r->state.batches, one_batch, r);
     progress_end(r->progress);
+    if (st == AXM_MISMATCH && r->state.result->mismatch.on_array)
+        st = locate_mismatch(r);
     if (r->o->keep && r->unsaved) {
         enum axm_status saved = r->o->keep->save(r->o->keep->ctx, &r->state);
         st = st ? st : saved;

@@ -37,6 +37,9 @@ struct cosim_opts {
     size_t sums_every;              /* COSIM_RTL and COSIM_GATES compare the accumulators, which takes a run
                                      * of its own, of one batch in so many and the first; 0: the first */
     const struct cosim_keeper *keep;   /* NULL: nothing is kept */
+    const char *vcd;                /* COSIM_RTL and COSIM_GATES: file for the array's signals, vcd_cycles
+                                     * before the first difference and a few after; NULL: none */
+    uint64_t vcd_cycles;
     int fault_layer;                /* test of the comparison: of this layer, from 1, the hardware gets the
                                      * first weight with its lowest bit turned; 0: none */
 };
@@ -50,8 +53,14 @@ struct cosim_mismatch {
     size_t image;                   /* of the data set */
     int layer;                      /* as in infer.h */
     int channel, row, column;       /* of the layer's output */
-    size_t tile_n, tile_m;          /* job of the array: first column, first row of activations */
     int32_t expected, actual;
+    /* Where in the array; all backends but COSIM_BITSLICE, for which there is none. */
+    bool on_array;
+    size_t product;                 /* of the layer's products of matrices in this batch: the group */
+    size_t tile_n, tile_m;          /* the tile's first column and first row of the product */
+    size_t tile_column, tile_row;   /* of the tile */
+    uint64_t cycle;                 /* of the product, in which the result was taken (COSIM_CYCLE: its sum
+                                     * was complete); UINT64_MAX: it was right when run again */
 };
 
 struct cosim_result {

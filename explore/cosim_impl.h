@@ -55,6 +55,7 @@ struct run {
     int *dumped, n_dumped;             /* nodes whose codes are compared or go into a layer */
     int workers;
     struct tally *tally;               /* [workers] */
+    const struct cosim_mismatch *locate;   /* run again to see when this came; else NULL */
     struct progress *progress;
     pthread_mutex_t lock;              /* of the rest */
     struct cosim_state state;          /* done, and result: what the caller gets */

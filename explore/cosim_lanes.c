@@ -230,13 +230,19 @@ static enum axm_status run_group(struct run *r, const struct work *w, struct lan
     const uint32_t *index = l->index + group * g->positions * g->k;
     const uint8_t *weights = hardware_weights(l, group);
     int32_t *all = r->o->backend == COSIM_CYCLE ? s->all : NULL;
+    uint64_t taken = UINT64_MAX;
     enum axm_status st = AXM_OK;
     if (all) {
-        const struct cycle_gemm job = { .mult = l->sliced, .planes = s->planes, .index = index,
+        struct cycle_gemm job = { .mult = l->sliced, .planes = s->planes, .index = index,
             .m = g->positions, .k = g->k, .n = g->n, .w = weights, .zero_product = l->zero_product,
             .acc = all };
         struct array_config a = r->o->array;
         a.mult = l->spec.mult;
+        if (r->locate && r->locate->product == group) {
+            job.watch_n = r->locate->tile_n + r->locate->tile_column;
+            job.watch_m = r->locate->tile_m + r->locate->tile_row;
+            job.watch_cycle = &taken;
+        }
         st = cycle_gemm(&a, &job, &s->space, cycles);
     }
     for (size_t p0 = 0; p0 < g->positions && !st; p0 += c->positions) {
@@ -254,6 +260,8 @@ static enum axm_status run_group(struct run *r, const struct work *w, struct lan
                 st = compare(r, w, s, group, o, p0, p, c);
         }
     }
+    if (st == AXM_MISMATCH)
+        r->tally[w->worker].mismatch.cycle = taken;
     return st;
 }
 

@@ -2,9 +2,11 @@
 
 #include <assert.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/embed.h"
 #include "sim/array_shim.h"
@@ -14,6 +16,7 @@
 struct array_sim {
     struct array_config config;
     enum array_unit unit;
+    bool traced;
     void *library, *sim;
     void *(*new_sim)(void);
     void (*free_sim)(void *);
@@ -50,8 +53,10 @@ static void write_table_unit(const struct array_config *c, struct strbuf *out)
                 address[c->order]);
 }
 
-static void write_shim(const struct array_config *c, enum array_unit unit, struct strbuf *out)
+static void write_shim(const struct array_config *c, enum array_unit unit, bool traced, struct strbuf *out)
 {
+    if (traced)
+        strbuf_adds(out, "#include \"verilated_vcd_c.h\"\n#define TRACE\n");
     strbuf_addf(out, "#define ROWS %d\n#define COLS %d\n#define LANES %d\n"
                      "#define X_BYTES %d\n#define W_BYTES %d\n"
                      "#define OUTPUT_STATIONARY %d\n#define POOL_WIDTH %d\n",
@@ -80,9 +85,10 @@ static enum axm_status compile(struct array_sim *s)
         st = array_write_unit(c, &verilog);
         array_write_top(c, "axm_top", NULL, &top);
     }
-    write_shim(c, s->unit, &shim);
+    write_shim(c, s->unit, s->traced, &shim);
     const struct verilate job = { .what = "array", .verilog = &verilog, .top = &top, .shim = &shim,
-        .optimization = "-O3", .architecture = architecture[bitsim_best_level()] };
+        .optimization = s->traced ? "-O1" : "-O3", .architecture = architecture[bitsim_best_level()],
+        .trace = s->traced };
     if (!st)
         st = verilate_load(&job, &s->library);
     strbuf_release(&verilog);
@@ -91,7 +97,8 @@ static enum axm_status compile(struct array_sim *s)
     return st;
 }
 
-enum axm_status array_sim_open(const struct array_config *c, enum array_unit unit, struct array_sim **out)
+static enum axm_status open_sim(const struct array_config *c, enum array_unit unit, bool traced,
+                                struct array_sim **out)
 {
     enum axm_status st = array_check(c);
     if (st)
@@ -107,6 +114,7 @@ enum axm_status array_sim_open(const struct array_config *c, enum array_unit uni
         return fail(AXM_ENV, "array: out of memory");
     s->config = *c;
     s->unit = unit;
+    s->traced = traced;
     if ((st = compile(s)))
         goto out;
     *(void **)&s->new_sim = dlsym(s->library, "axm_array_new");
@@ -123,6 +131,17 @@ out:
     }
     *out = s;
     return AXM_OK;
+}
+
+enum axm_status array_sim_open(const struct array_config *c, enum array_unit unit, struct array_sim **out)
+{
+    return open_sim(c, unit, false, out);
+}
+
+enum axm_status array_sim_open_traced(const struct array_config *c, enum array_unit unit,
+                                      struct array_sim **out)
+{
+    return open_sim(c, unit, true, out);
 }
 
 void array_sim_close(struct array_sim *s)
@@ -307,6 +326,20 @@ static uint64_t pool_cycles(const struct array_config *c, const struct array_gem
            (g->n / c->cols + 1);
 }
 
+/* Verilator writes the file as it goes: beside its place. */
+static enum axm_status set_up_trace(const struct array_sim *s, const struct array_gemm *g,
+                                    struct strbuf *path, struct array_run *r)
+{
+    if (!g->trace)
+        return AXM_OK;
+    assert(s->traced);
+    strbuf_addf(path, "%s.%ld.tmp", g->trace->file, (long)getpid());
+    r->trace_file = path->s;
+    r->trace_from = g->trace->from;
+    r->trace_to = g->trace->to;
+    return path->failed ? fail(AXM_ENV, "%s: out of memory", g->trace->file) : AXM_OK;
+}
+
 enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g, struct array_counters
                                *counters)
 {
@@ -316,6 +349,7 @@ enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g, 
     size_t jobs = cut_into_jobs(c, g, NULL), padding = (c->rows - g->k % c->rows) % c->rows;
     struct array_job *job = malloc(jobs * sizeof *job);
     int32_t *parameters = malloc(4 * g->n * sizeof *parameters);
+    struct strbuf trace = { 0 };
     enum axm_status st = AXM_OK;
     if (!job || !parameters) {
         st = fail(AXM_ENV, "array: out of memory for %zu jobs", jobs);
@@ -336,8 +370,11 @@ enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g, 
             g->w,
         .bias = bias, .mult = mult, .shift = shift, .wzero = wzero, .y = g->y, .zero = g->zero, .lo = g->lo,
         .hi = g->hi, .mode = (uint32_t)g->raw << 9 | (uint32_t)g->weight_is_a << 8 | g->mode, .seed = g->seed,
-        .job = job, .jobs = jobs,
+        .job = job, .jobs = jobs, .watch_n = g->watch ? g->watch->n : UINT64_MAX,
+        .watch_m = g->watch ? g->watch->m : 0,
     };
+    if ((st = set_up_trace(s, g, &trace, &r)))
+        goto out;
     int32_t table[2][ARRAY_POOL_TAPS];
     if ((st = set_up_pool(c, g, table, &r)))
         goto out;
@@ -361,11 +398,16 @@ enum axm_status array_sim_gemm(struct array_sim *s, const struct array_gemm *g, 
     }
     s->run(s->sim, &r);
     counters->cycles += r.cycles;
-    if (r.failure)
+    if (g->watch)
+        g->watch->cycle = r.watch_cycle;
+    if (g->trace && rename(trace.s, g->trace->file))
+        st = fail(AXM_ENV, "%s: %s", g->trace->file, strerror(errno));
+    else if (r.failure)
         st = fail(AXM_MISMATCH, "array: %s", r.failure);
     else
         st = read_counters(s, counters);
 out:
+    strbuf_release(&trace);
     free(job);
     free(parameters);
     return st;

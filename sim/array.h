@@ -19,6 +19,9 @@ struct array_sim;
  * address bits; AXM_ENV if tools are missing.  Close with array_sim_close(). */
 enum axm_status array_sim_open(const struct array_config *c, enum array_unit unit,
                                struct array_sim **out) AXM_MUST_CHECK;
+/* The same with waveforms, another program: slower, and compiled when it is asked for. */
+enum axm_status array_sim_open_traced(const struct array_config *c, enum array_unit unit,
+                                      struct array_sim **out) AXM_MUST_CHECK;
 void array_sim_close(struct array_sim *s);   /* NULL is fine */
 
 /* The table of an ARRAY_TABLE array; widths and signedness as configured (asserted). */
@@ -34,6 +37,19 @@ struct array_pool {
     /* Averages: entry n - 1 is for n positions inside, the last one for all above, too. */
     const int32_t *mult, *shift;
     int entries;
+};
+
+/* When result y[n][m] was taken, in cycles after the product began. */
+struct array_watch {
+    size_t n, m;
+    uint64_t cycle;             /* result; UINT64_MAX: it never was */
+};
+
+/* All signals in cycles from..to of the product, as a VCD file of 10 ns a cycle, the clock rising in the
+ * middle; inputs and what follows from them change at its beginning. */
+struct array_trace {
+    const char *file;           /* appears when it is complete */
+    uint64_t from, to;
 };
 
 /* y[n][m] = requantized or raw sum over k of f(x[k][m], w[n][k]) + bias[n] - wzero[n] * sum x. */
@@ -53,6 +69,8 @@ struct array_gemm {
     unsigned stall_percent[3];  /* cycles in which weights, activations are withheld, results not taken */
     uint64_t seed;              /* of these */
     const struct array_pool *pool;   /* NULL: none; else y is [n][images * out_h * out_w] */
+    struct array_watch *watch;       /* NULL: none; without pool */
+    const struct array_trace *trace; /* NULL: none; else of an array that was opened for it */
 };
 
 /* What the hardware's own counters and flags said. */

@@ -1,6 +1,6 @@
 // Drives the Verilated array (class Vaxm_top) through its AXI ports.  sim/array.c puts the array's
 // dimensions before this text: ROWS, COLS, LANES, X_BYTES, W_BYTES, OUTPUT_STATIONARY,
-// POOL_WIDTH, TABLE.
+// POOL_WIDTH, TABLE, and TRACE if waveforms can be asked for.
 #include <cstring>
 
 namespace {
@@ -10,6 +10,18 @@ struct shim {
     Vaxm_top top{&context};
     uint64_t cycles = 0;
     uint64_t random = 0;
+#ifdef TRACE
+    VerilatedVcdC *vcd = nullptr;
+    uint64_t trace_0 = 0, trace_from = 0, trace_to = 0;   // cycles
+
+    void trace(unsigned ns)
+    {
+        if (vcd && cycles - trace_0 >= trace_from && cycles - trace_0 <= trace_to)
+            vcd->dump((cycles - trace_0) * 10 + ns);
+    }
+#else
+    void trace(unsigned) {}
+#endif
 
     bool stalled(uint32_t share)   // true in `share` of 65536 cycles
     {
@@ -25,6 +37,7 @@ struct shim {
     {
         top.clk_i = 1;
         top.eval();
+        trace(5);
         top.clk_i = 0;
         cycles++;
     }
@@ -46,6 +59,7 @@ struct shim {
     void settle()   // outputs follow the inputs
     {
         top.eval();
+        trace(0);
     }
 };
 
@@ -204,6 +218,13 @@ struct product {
             r.y[(n + i) * r.y_stride + (pooled() ? 0 : j.m_0) + row] = word[i];
     }
 
+    bool is_watched(const place &p) const   // the beat there
+    {
+        const array_job &j = r.job[p.job];
+        uint64_t n = j.n_0 + p.beat % BEATS * LANES, m = j.m_0 + p.beat / BEATS;
+        return m == r.watch_m && n <= r.watch_n && r.watch_n < n + LANES && p.beat / BEATS < j.m_count;
+    }
+
     void set_up_pool(registers &regs, uint64_t job) const
     {
         if (!POOL_WIDTH || (!pooled() && job != 0))
@@ -254,7 +275,7 @@ const char *run(shim &s, array_run &r)
     product p(r);
     registers regs(s);
     place w, x, y;
-    uint64_t set_up = 0, limit = s.cycles + r.cycle_limit;
+    uint64_t set_up = 0, began = s.cycles, limit = began + r.cycle_limit;
     bool w_held = false, x_held = false, pending = false, w_fresh = true, x_fresh = true;
     s.random = r.seed * 2 + 1;
     uint64_t image_beats = r.pool_out * BEATS;
@@ -291,6 +312,8 @@ const char *run(shim &s, array_run &r)
             if (y.job >= r.jobs)
                 return "a result that nobody asked for";
             p.y_beat(top, y);
+            if (r.watch_n != UINT64_MAX && p.is_watched(y))
+                r.watch_cycle = s.cycles - began;
             uint64_t job = y.job, beats = p.y_beats(r.job[job]);
             y.advance(p.pooled() ? image_beats : beats, beats);
             if ((p.pooled() ? y.in_tile == 0 : y.job != job) != (top.m_axis_y_tlast != 0))
@@ -343,6 +366,9 @@ extern "C" {
 void *axm_array_new()
 {
     shim *s = new shim;
+#ifdef TRACE
+    s->context.traceEverOn(true);
+#endif
     s->reset();
     return s;
 }
@@ -356,8 +382,26 @@ void axm_array_run(void *sim, array_run *r)
 {
     shim &s = *static_cast<shim *>(sim);
     uint64_t before = s.cycles;
+    r->watch_cycle = UINT64_MAX;
+#ifdef TRACE
+    VerilatedVcdC vcd;
+    if (r->trace_file) {
+        s.top.trace(&vcd, 99);
+        vcd.open(r->trace_file);
+        s.vcd = &vcd;
+        s.trace_0 = before;
+        s.trace_from = r->trace_from;
+        s.trace_to = r->trace_to;
+    }
+#endif
     r->failure = run(s, *r);
     r->cycles = s.cycles - before;
+#ifdef TRACE
+    if (s.vcd && !vcd.isOpen())
+        r->failure = "its waveform cannot be written";
+    s.vcd = nullptr;
+    vcd.close();
+#endif
 }
 
 int axm_array_access(void *sim, unsigned offset, uint32_t *value, int write)

@@ -24,6 +24,10 @@ struct array_run {
     uint32_t pool_kind, pool_register[8];   /* POOL_KERNEL..POOL_OUT, POOL_ZERO..POOL_HI */
     const int32_t *pool_mult, *pool_shift;  /* [pool_taps], the table's entries */
     uint64_t pool_taps, images, pool_out;
+    uint64_t watch_n, watch_m;      /* a result; UINT64_MAX: none */
+    uint64_t watch_cycle;           /* result: when it was taken, from 0; UINT64_MAX: never */
+    const char *trace_file;         /* NULL: none */
+    uint64_t trace_from, trace_to;  /* cycles, from 0 */
     uint64_t cycles;                /* result */
     const char *failure;            /* result, NULL if all went well */
 };

@@ -25,6 +25,7 @@ struct machine {
     uint64_t *bank;                     /* [acc_depth][cols] */
     uint64_t *zero;                     /* activation 0, packed */
     uint8_t *zero_code;                 /* [lanes] */
+    uint64_t now;                       /* busy cycles of the product so far */
 };
 
 /* One job: columns n_0.., rows m_0.. of m_count. */
@@ -71,9 +72,12 @@ static void take_sum(struct machine *s, const struct job *j, int c, const struct
         memcpy(to, sum, s->sum_words * sizeof *to);
     else
         sliced_add(s->g->mult, to, sum);
-    if (b->tile + 1 == s->k_tiles)
-        sliced_unpack(s->g->mult, to, s->g->acc + ((j->n_0 + c) * s->g->m + j->m_0 + b->m) *
-                                                   (size_t)sliced_lanes(s->g->mult));
+    if (b->tile + 1 != s->k_tiles)
+        return;
+    if (s->g->watch_cycle && j->n_0 + (size_t)c == s->g->watch_n && j->m_0 + b->m == s->g->watch_m)
+        *s->g->watch_cycle = s->now;
+    sliced_unpack(s->g->mult, to, s->g->acc + ((j->n_0 + c) * s->g->m + j->m_0 + b->m) *
+                                               (size_t)sliced_lanes(s->g->mult));
 }
 
 static void load_shadow(struct machine *s, const struct job *j, size_t tile, int row)
@@ -138,6 +142,7 @@ static uint64_t run_job(struct machine *s, const struct job *j)
         for (int i = 0; i < REQUANTIZER_STAGES; i++)
             in_flight |= stage[i];
         cycles++;
+        s->now++;
     }
     return cycles;
 }

@@ -18,6 +18,8 @@ struct cycle_gemm {
     const uint8_t *w;           /* [n][k] */
     int32_t zero_product;       /* f(0, 0): what rows beyond k add, taken off again */
     int32_t *acc;               /* [n][m][lanes], 64-byte aligned: as sliced_layer() gives them */
+    size_t watch_n, watch_m;    /* a sum */
+    uint64_t *watch_cycle;      /* gets the busy cycle, from 0, in which it was complete; NULL: not asked for */
 };
 
 /* Memory that is kept from call to call: starts as { 0 }, one for each thread; free(memory) in the end. */

@@ -152,10 +152,12 @@ static enum axm_status build(const struct verilate *v, const char *path)
     const char *const verilate[] = {
         "verilator", "--cc", "+1364-2005ext+v", "-O3", "--flatten", "--x-assign", "fast", "--no-timing",
         "-Wno-fatal", "-Wno-lint", "-Wno-style",
-        "--top-module", "axm_top", "--Mdir", "obj", "axm_top.sv", duts, NULL };
+        "--top-module", "axm_top", "--Mdir", "obj", "axm_top.sv", duts, v->trace ? "--trace" : NULL, NULL };
     if ((st = proc_run(verilate, &(struct proc_opts){ .dir = dir.s })))
         goto out;
     strbuf_addf(&obj, "%s/obj", dir.s);
+    if (v->trace)
+        strbuf_adds(&unit, "#include \"verilated_vcd_c.cpp\"\n");
     if ((st = write_includes(obj.s, &unit)))
         goto out;
     strbuf_add(&unit, v->shim->s, v->shim->len);
@@ -169,7 +171,8 @@ static enum axm_status build(const struct verilate *v, const char *path)
     strbuf_addf(&include_std, "-I%s/vltstd", tools.include.s);
     strbuf_addf(&include_obj, "-I%s", obj.s);
     const char *const compile[] = {
-        tools.cxx, v->optimization, v->architecture ? v->architecture : "-DAXM_ANY", CXX_FLAGS, include.s,
+        tools.cxx, v->optimization, v->architecture ? v->architecture : "-DAXM_ANY",
+        v->trace ? "-DVM_TRACE=1" : "-DAXM_ANY", CXX_FLAGS, include.s,
         include_std.s, include_obj.s, "-shared", "-Wl,-Bsymbolic", "-o", temp.s, file.s, tools.runtime.s,
         "-latomic", "-lpthread", NULL };
     st = proc_run(compile, &(struct proc_opts){ 0 });
@@ -198,8 +201,8 @@ enum axm_status verilate_load(const struct verilate *v, void **library)
         return tools.st;
     struct strbuf all = { 0 }, path = { 0 };
     enum axm_status st = AXM_OK;
-    strbuf_addf(&all, "%s %s %s\n", v->systemverilog ? "sv" : "v", v->optimization,
-                v->architecture ? v->architecture : "");
+    strbuf_addf(&all, "%s %s %s%s\n", v->systemverilog ? "sv" : "v", v->optimization,
+                v->architecture ? v->architecture : "", v->trace ? " trace" : "");
     const struct strbuf *const parts[] = { &tools.versions, v->verilog, v->top, v->shim };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         strbuf_add(&all, parts[i]->s, parts[i]->len);

@@ -16,6 +16,7 @@ struct verilate {
     const struct strbuf *shim;      /* C++ that drives class Vaxm_top, its functions extern "C" */
     const char *optimization;       /* "-O1" */
     const char *architecture;       /* "-march=x86-64-v3", or NULL */
+    bool trace;                     /* waveforms: --trace, and verilated_vcd_c.h is there for the shim */
 };
 
 /* The library, from the cache ("verilator" below file_cache_dir()) where a hash of texts, tools and flags

@@ -1,6 +1,8 @@
 /* Networks through hardware models against dnn/: random graphs, and a difference that must be found. */
 #include "tests/sim_fixture.h"
 
+#include <unistd.h>
+
 #include "base/file.h"
 #include "explore/cosim_resume.h"
 #include "sim/verilator.h"
@@ -126,6 +128,21 @@ static void check_faults(enum cosim_backend backend)
             CHECK(m->layer == o.fault_layer - 1 && m->channel == 0 && m->expected != m->actual,
                   "graph %d: fault in layer %d, reported in layer %d, channel %d", i, o.fault_layer - 1,
                   m->layer, m->channel);
+            const struct qnode *n = &f.q->node[infer_layer_node(f.q, m->layer)];
+            size_t position = (size_t)(m->row * n->out.w + m->column);
+            size_t row = backend != COSIM_RTL ? position
+                                             : m->image * (size_t)(n->out.h * n->out.w) + position;
+            CHECK(m->on_array == (backend != COSIM_BITSLICE) && m->tile_n + m->tile_column == 0 &&
+                  m->product == 0 && m->tile_m + m->tile_row == row,
+                  "graph %d, layer %d: row %zu, not %zu", i, m->layer, m->tile_m + m->tile_row, row);
+            /* No sooner than it has gone through all cells and every row before it; no later than all
+             * the multiplications would take one by one. */
+            uint64_t first = (uint64_t)o.array.rows + m->tile_row;
+            uint64_t last = 1000 + 20 * qnode_multiplications(f.q, n) * IMAGES;
+            if (m->on_array)
+                CHECK(m->cycle >= first && m->cycle < last, "graph %d, layer %d: cycle %llu, not %llu..%llu",
+                      i, m->layer, (unsigned long long)m->cycle, (unsigned long long)first,
+                      (unsigned long long)last);
         }
         fixture_release(&f);
     }
@@ -146,6 +163,107 @@ TEST(test_cosim__a_wrong_weight_is_found_on_the_array)
 {
     need_verilator();
     check_faults(COSIM_RTL);
+}
+
+/* --- waveforms ------------------------------------------------------------------------------ */
+
+/* A signal of a VCD file's top module: its identifier there. */
+static void vcd_signal(const char *vcd, const char *name, char id[16])
+{
+    const char *var = vcd;
+    char word[64], type[16];
+    int bits;
+    while ((var = strstr(var, "$var ")))
+        if (sscanf(var++, "$var %15s %d %15s %63s", type, &bits, id, word) == 4 && !strcmp(word, name))
+            return;
+    CHECK(false, "no signal %s", name);
+}
+
+/* Bits low .. low + n - 1 of a signal at a time. */
+static uint64_t vcd_value(const char *vcd, const char *name, uint64_t time, unsigned low, unsigned n)
+{
+    char id[16];
+    uint64_t value = 0;
+    bool seen = false;
+    vcd_signal(vcd, name, id);
+    for (const char *line = strstr(vcd, "$enddefinitions"); line; line = strchr(line, '\n')) {
+        line++;
+        bool vector = *line == 'b';
+        const char *digit = line + vector;
+        size_t bits = vector ? strspn(digit, "01") : strspn(digit, "01") > 0;
+        const char *of = digit + bits + vector;
+        if (*line == '#' && strtoull(line + 1, NULL, 10) > time)
+            break;
+        if (!bits || strncmp(of, id, strlen(id)) || of[strlen(id)] != '\n')
+            continue;
+        value = 0;
+        for (unsigned i = low; i < low + n && i < bits; i++)
+            value |= (uint64_t)(digit[bits - 1 - i] - '0') << (i - low);
+        seen = true;
+    }
+    CHECK(seen, "%s has no value", name);
+    return value;
+}
+
+/* In the cycle that a difference is said to be from, the wrong value leaves the array. */
+static void check_waveform(enum cosim_backend backend, enum array_dataflow dataflow, int rows, int cols)
+{
+    struct cosim_opts o = opts_of(backend, dataflow, rows, cols);
+    struct strbuf dir = { 0 }, path = { 0 };
+    assert_int_equal(file_scratch_dir(&dir), AXM_OK);
+    strbuf_addf(&path, "%s/signals.vcd", dir.s);
+    o.vcd = path.s;
+    o.vcd_cycles = 30;
+    int found = 0;
+    struct fixture f;
+    fixture_init(&f, 401, QUANT_SYMMETRIC, 4);
+    for (int l = 0; l < f.layers; l++)
+        f.layer[l].mult = spec_of("exact8s");
+    for (o.fault_layer = 1; o.fault_layer <= f.layers && found < 2; o.fault_layer++) {
+        struct cosim_result out = { .layer = f.result };
+        struct strbuf vcd = { 0 };
+        if (cosim_run(f.q, f.layer, f.layers, &o, &f.im, 0, 4, &out) != AXM_MISMATCH)
+            continue;
+        const struct cosim_mismatch *m = &out.mismatch;
+        assert_true(m->found);
+        assert_int_equal(file_read(path.s, 64 << 20, &vcd), AXM_OK);
+        uint64_t at = 10 * m->cycle;
+        int32_t word = (int32_t)vcd_value(vcd.s, "m_axis_y_tdata", at, 32 * (unsigned)m->tile_column, 32);
+        CHECK(word == m->actual, "layer %d, cycle %llu: %d leaves, not %d", m->layer,
+              (unsigned long long)m->cycle, word, m->actual);
+        assert_int_equal(vcd_value(vcd.s, "m_axis_y_tvalid", at, 0, 1), 1);
+        assert_int_equal(vcd_value(vcd.s, "m_axis_y_tready", at, 0, 1), 1);
+        assert_int_equal(vcd_value(vcd.s, "clk_i", at, 0, 1), 0);
+        assert_int_equal(vcd_value(vcd.s, "clk_i", at + 5, 0, 1), 1);
+        char *first = strstr(strstr(vcd.s, "$enddefinitions"), "\n#");
+        assert_int_equal(strtoull(first + 2, NULL, 10), m->cycle > 30 ? at - 300 : 0);
+        strbuf_release(&vcd);
+        found++;
+    }
+    CHECK(found == 2, "%d faults found", found);
+    /* Nothing differs: no file. */
+    o.fault_layer = 0;
+    struct cosim_result out = { .layer = f.result };
+    assert_int_equal(unlink(path.s), 0);
+    assert_int_equal(cosim_run(f.q, f.layer, f.layers, &o, &f.im, 0, 4, &out), AXM_OK);
+    assert_false(file_exists(path.s));
+    fixture_release(&f);
+    file_remove_tree(dir.s);
+    strbuf_release(&dir);
+    strbuf_release(&path);
+}
+
+TEST(test_cosim__the_waveform_shows_what_differs)
+{
+    need_verilator();
+    check_waveform(COSIM_RTL, ARRAY_WS, 4, 4);
+    check_waveform(COSIM_RTL, ARRAY_OS, 3, 5);
+}
+
+TEST(test_cosim__the_waveform_shows_what_differs_on_gates)
+{
+    need_verilator();
+    check_waveform(COSIM_GATES, ARRAY_WS, 2, 2);
 }
 
 /* --- going on later --------------------------------------------------------------------- */
