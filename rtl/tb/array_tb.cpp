@@ -20,7 +20,8 @@ namespace {
 
 enum { X_BYTES = (X_BITS + 7) / 8, W_BYTES = (W_BITS + 7) / 8, BEATS = COLS / LANES, TILES_MAX = 3 };
 enum { CTRL = 0x20, STATUS = 0x24, ERRORS = 0x28, MODE = 0x2c, DIM_A = 0x30, DIM_B = 0x34, ZERO = 0x38,
-       LO = 0x3c, HI = 0x40, TIMEOUT = 0x44, POOL = 0x84, POOL_TAPS = 0x100, COLUMN = 0x400, TAPS = 9 };
+       LO = 0x3c, HI = 0x40, TIMEOUT = 0x44, CYCLES = 0x50, STALL_X = 0x58, STALL_W = 0x5c, STALL_Y = 0x60,
+       POOL = 0x84, POOL_TAPS = 0x100, COLUMN = 0x400, TAPS = 9 };
 enum { X_EARLY = 1, X_LATE = 2, W_EARLY = 4, W_LATE = 8, BANK_OVER = 32, CELL_OVER = 64 };
 
 VerilatedContext context;
@@ -103,11 +104,19 @@ int64_t product(uint32_t w, uint32_t x, uint32_t mode)
     return SIGNED ? (int64_t)((uint64_t)p << unused) >> unused : (int64_t)p;
 }
 
-bool quiet;    // a job whose sums stay small
+// A job whose sums stay small, but those of what meets one row or column: operands there have this value.
+bool quiet;
+struct loudness {
+    unsigned from, to;      // activations or weights of a beat, with to
+    uint32_t value;
+} loud_x, loud_w;
+const loudness none = { 1, 0, 0 };
 
-uint32_t operand(int bits)
+uint32_t operand(int bits, unsigned at, const loudness &loud)
 {
     uint32_t all = (1u << bits) - 1;
+    if (at >= loud.from && at <= loud.to)
+        return loud.value;
     if (quiet)
         return below(2);
     switch (below(16)) {
@@ -121,7 +130,7 @@ uint32_t operand(int bits)
 // Frames of a stream: what the array takes in, and what it is sent, which differs for a frame that
 // is cut short.
 std::vector<operands> frames(std::vector<beat> &stream, unsigned n, unsigned len, unsigned width, int bits,
-                             bool early, bool late)
+                             const loudness &loud, bool early, bool late)
 {
     std::vector<operands> taken;
     unsigned at = below(n), cut = early ? 1 + below(len - 1) : len;
@@ -129,8 +138,8 @@ std::vector<operands> frames(std::vector<beat> &stream, unsigned n, unsigned len
         for (unsigned i = 0; i < len; i++) {
             operands value(width);
             if (f != at || i < cut) {
-                for (uint32_t &v : value)
-                    v = operand(bits);
+                for (unsigned v = 0; v < width; v++)
+                    value[v] = operand(bits, v, loud);
                 bool end = f == at ? i == cut - 1 && !late : i == len - 1;
                 stream.push_back({ value, end });
             }
@@ -245,6 +254,25 @@ void send(const job &j, const std::vector<std::vector<int32_t>> &code)
             }
 }
 
+// One column's sums leave the accumulator's bits, or those of one cell, if that takes few products: whoever
+// does not notice it there has no help from a neighbour.
+void make_loud(job &j)
+{
+    unsigned column = below(COLS), row = below(ROWS);
+    uint32_t w = below(2) ? 1u << (W_BITS - 1) : (1u << (W_BITS - SIGNED)) - 1,
+             x = below(2) ? 1u << (X_BITS - 1) : (1u << (X_BITS - SIGNED)) - 1;
+    int64_t p = product(w, x, j.mode), limit = (int64_t)1 << (ACC_BITS - 1);
+    unsigned a_pass = OUTPUT_STATIONARY ? 1 : ROWS - row;
+    int64_t passes = p ? limit / (p < 0 ? -p : p) / a_pass + 1 : INT64_MAX;
+    if (passes > (OUTPUT_STATIONARY ? 300 : 60))
+        return;
+    loud_x = { row, OUTPUT_STATIONARY ? row : ROWS - 1, x };
+    loud_w = { column, column, w };
+    quiet = true;
+    j.dim_a = 1 + below(2);
+    j.dim_b = (unsigned)passes + 1 + below(3);
+}
+
 job make_job(unsigned number)
 {
     job j = {};
@@ -256,10 +284,14 @@ job make_job(unsigned number)
         j.dim_a = number % 8 == 1 ? rows_max : number % 8 == 2 ? 1 : 1 + below(rows_max);
         j.dim_b = 1 + below(TILES_MAX);
     }
-    unsigned tiles = OUTPUT_STATIONARY ? j.dim_a : j.dim_b, x_frame = OUTPUT_STATIONARY ? j.dim_b : j.dim_a,
-             w_frame = OUTPUT_STATIONARY ? j.dim_b : (unsigned)ROWS;
     j.mode = below(2) << 9 | (ORDER == 2 ? below(2) : (unsigned)ORDER) << 8;
     j.mode |= MODE_BITS_0 ? below(MODE_TOP_0 + 1) | below(MODE_TOP_1 + 1) << MODE_BITS_0 : below(256);
+    quiet = below(3) == 0;
+    loud_x = loud_w = none;
+    if (below(4) == 0)
+        make_loud(j);
+    unsigned tiles = OUTPUT_STATIONARY ? j.dim_a : j.dim_b, x_frame = OUTPUT_STATIONARY ? j.dim_b : j.dim_a,
+             w_frame = OUTPUT_STATIONARY ? j.dim_b : (unsigned)ROWS;
     bool wide = below(3) == 0;      // all bits of everything, else values as networks have them
     j.zero = wide ? (int32_t)random32() : between(-150, 150);
     j.lo = wide ? (int32_t)(random32() | 1u << 31) : between(-300, 0);
@@ -271,15 +303,14 @@ job make_job(unsigned number)
         j.wzero[c] = between(-256, 255);
     }
     unsigned fault = below(8);
-    quiet = below(3) == 0;
     if (fault == 0 && x_frame > 1)
         j.errors = X_EARLY;
     else if (fault == 1 && w_frame > 1)
         j.errors = W_EARLY;
     else if (fault == 2 || fault == 3)
         j.errors = fault == 2 ? X_LATE : W_LATE;
-    auto x = frames(x_stream, tiles, x_frame, ROWS, X_BITS, j.errors & X_EARLY, j.errors & X_LATE);
-    auto w = frames(w_stream, tiles, w_frame, COLS, W_BITS, j.errors & W_EARLY, j.errors & W_LATE);
+    auto x = frames(x_stream, tiles, x_frame, ROWS, X_BITS, loud_x, j.errors & X_EARLY, j.errors & X_LATE);
+    auto w = frames(w_stream, tiles, w_frame, COLS, W_BITS, loud_w, j.errors & W_EARLY, j.errors & W_LATE);
     unsigned n_rows = OUTPUT_STATIONARY ? tiles * ROWS : j.dim_a;
     if (POOL_WIDTH && !wide && !(j.mode >> 9 & 1) && below(4)) {
         j.pool = make_pool((int)n_rows);
@@ -316,8 +347,9 @@ job make_job(unsigned number)
 // --- the clock --------------------------------------------------------------------------------
 
 size_t x_at, w_at, y_at;
+uint64_t moved;         // the cycle in which a stream last did
 unsigned x_stall, w_stall, y_stall;    // of 100 cycles
-bool y_waits;
+bool y_waits, aborting;
 result y_held;
 
 result y_now()
@@ -353,7 +385,7 @@ void before_edge()
     }
     top->m_axis_y_tready = below(100) >= y_stall;
     top->eval();
-    if (y_waits && (!top->m_axis_y_tvalid || !same(y_now(), y_held)))
+    if (y_waits && !aborting && (!top->m_axis_y_tvalid || !same(y_now(), y_held)))
         failed("a result was withdrawn or changed before it was taken");
     y_held = y_now();
     y_waits = top->m_axis_y_tvalid && !top->m_axis_y_tready;
@@ -376,6 +408,8 @@ void after_edge()
         }
         y_at++;
     }
+    if (x_moves || w_moves || (top->m_axis_y_tvalid && top->m_axis_y_tready))
+        moved = cycle;
     top->clk_i = 1;
     top->eval();
     top->clk_i = 0;
@@ -387,8 +421,7 @@ void after_edge()
         w_at++;
         top->s_axis_w_tvalid = 0;
     }
-    if (++cycle > 20000000)
-        failed("no end");
+    cycle++;
 }
 
 // True: SLVERR.
@@ -425,6 +458,8 @@ void write(unsigned address, uint32_t value)
         failed("a register write was refused");
 }
 
+uint64_t read_cycle;    // in which the last value read was the register's
+
 // True: SLVERR.
 bool read_bad(unsigned address, uint32_t &value)
 {
@@ -434,7 +469,10 @@ bool read_bad(unsigned address, uint32_t &value)
         top->s_axil_arvalid = ar;
         top->s_axil_rready = below(4) != 0;
         before_edge();
-        ar = ar && !top->s_axil_arready;
+        if (ar && top->s_axil_arready) {
+            ar = false;
+            read_cycle = cycle;
+        }
         if (top->s_axil_rvalid && top->s_axil_rready) {
             r = true;
             value = top->s_axil_rdata;
@@ -468,8 +506,9 @@ void expect(unsigned address, uint32_t value)
 
 void wait_for(uint32_t mask)    // bits of STATUS to be 0
 {
-    while (read(STATUS) & mask)
-        ;
+    for (uint64_t began = cycle; read(STATUS) & mask;)
+        if (cycle - (moved > began ? moved : began) > 50000)
+            failed("nothing moves");
 }
 
 unsigned some_stall()
@@ -618,6 +657,199 @@ void check_registers()
     check_errors(16);
 }
 
+// --- jobs that do not end by themselves, and counters ---------------------------------------------
+
+void steps(unsigned n)
+{
+    while (n--) {
+        before_edge();
+        after_edge();
+    }
+}
+
+void stalls(unsigned x, unsigned w, unsigned y)
+{
+    x_stall = x;
+    w_stall = w;
+    y_stall = y;
+}
+
+// What the streams still hold is dropped, as a host must after an abort.
+void drop()
+{
+    top->s_axis_x_tvalid = top->s_axis_w_tvalid = 0;
+    x_at = x_stream.size();
+    w_at = w_stream.size();
+    y_at = y_stream.size();
+}
+
+unsigned jobs_ended;
+
+void is_idle()
+{
+    uint32_t status = read(STATUS), ended = status >> 16;
+    if (status & 0xffff || (ended != jobs_ended && ended != ((jobs_ended + 1) & 0xffff)))
+        failed("STATUS is wrong after an abort");
+    jobs_ended = ended;    // the job may have ended before
+    if (top->m_axis_y_tvalid)
+        failed("results after an abort");
+    write(ERRORS, 0x3ff);
+}
+
+void abort_job()
+{
+    aborting = true;
+    write(CTRL, 2);
+    drop();
+    aborting = false;
+    is_idle();
+}
+
+// To the end, with results.
+void run_whole(const job &j)
+{
+    start(j);
+    wait_for(3);
+    if (y_at != y_stream.size() || x_at != x_stream.size() || w_at != w_stream.size())
+        failed("a job left beats over");
+    check_errors(j.errors);
+    jobs_ended = (jobs_ended + 1) & 0xffff;
+}
+
+// A counter moves with the clock, or stands still.
+void check_counter(unsigned address, bool moves)
+{
+    uint32_t first = read(address);
+    uint64_t at = read_cycle;
+    steps(below(40));
+    uint32_t second = read(address);
+    if (second - first != (moves ? read_cycle - at : 0)) {
+        printf("counter 0x%03x: %u in %llu cycles\n", address, second - first,
+               (unsigned long long)(read_cycle - at));
+        failed("a wrong counter");
+    }
+}
+
+void check_counters(bool busy, bool x, bool w, bool y)
+{
+    expect(CYCLES + 4, 0);
+    check_counter(CYCLES, busy);
+    check_counter(STALL_X, x);
+    check_counter(STALL_W, w);
+    check_counter(STALL_Y, y);
+}
+
+// At any moment, results taken or not; the job after it is as if nothing had been.
+void check_aborts()
+{
+    for (unsigned i = 0; i < 40; i++) {
+        stalls(0, 0, i % 2 ? 100 : 0);
+        start(make_job(0));
+        steps(below(60));
+        abort_job();
+        if (i % 4 == 0) {
+            y_stall = 0;
+            run_whole(make_job(0));
+        }
+    }
+}
+
+void check_stalls()
+{
+    check_counters(false, false, false, false);
+    for (unsigned dry = 0; dry < 2; dry++) {
+        stalls(dry ? 0 : 100, dry ? 100 : 0, 0);
+        start(make_job(0));
+        steps(100);
+        check_counters(true, !dry, dry, false);
+        write(CTRL, 4);
+        if (read(dry ? STALL_X : STALL_W) || read(dry ? STALL_W : STALL_X) > 100 || read(CYCLES) > 200)
+            failed("counters were not cleared");
+        abort_job();
+    }
+    stalls(0, 0, 100);
+    job j = make_job(1);
+    start(j);
+    steps(600 + 8 * (ROWS + COLS) + (POOL_WIDTH ? 1200 * BEATS : 0));
+    if (j.dim_a * (OUTPUT_STATIONARY ? ROWS : 1) > 10 && !POOL_WIDTH)    // more than find room
+        check_counters(true, false, false, true);
+    expect(STATUS, jobs_ended << 16 | 1);
+    job next = make_job(2);
+    start(next);                        // waits, and keeps its set-up
+    expect(STATUS, jobs_ended << 16 | 3);
+    write(ERRORS, 0x3ff);
+    for (unsigned a = MODE; a <= HI; a += 4)
+        if (!write_bad(a, random32()))
+            failed("the set-up of a job that waits was written");
+    for (unsigned c = 0; c < 4 * COLS; c++)
+        if (!write_bad(COLUMN + 4 * c, random32()))
+            failed("the set-up of a job that waits was written");
+    check_errors(128);
+    write(CTRL, 1);
+    check_errors(16);
+    y_stall = 0;
+    wait_for(3);
+    if (y_at != y_stream.size())
+        failed("results are missing");
+    jobs_ended = (jobs_ended + 2) & 0xffff;
+    expect(STATUS, jobs_ended << 16);
+    write(ERRORS, 0x3ff);
+}
+
+// Dimensions of all bits: what would end too early gives results that nobody asked for.
+void check_long_jobs()
+{
+    stalls(0, 0, 0);
+    for (unsigned bit = 8; bit < 32; bit++)
+        for (unsigned tiles = 0; tiles <= OUTPUT_STATIONARY; tiles++) {
+            job j;
+            do {
+                drop();
+                j = make_job(0);
+            } while (j.pool.kind);
+            (tiles ? j.dim_a : j.dim_b) += 1u << bit;
+            y_stream.back().last = false;
+            if (!tiles)
+                y_stream.resize(y_at);
+            start(j);
+            steps(bit < 16 ? 200 : 60);
+            expect(STATUS, jobs_ended << 16 | 1);
+            abort_job();
+        }
+}
+
+// TIMEOUT cycles in a row, exactly: two more pass from the first one until the job has gone.
+void check_timeouts()
+{
+    stalls(100, 100, 0);
+    for (unsigned bit = 0; bit < 32; bit++) {
+        bool whole = bit < 12;
+        uint32_t limit = 1u << bit | (whole ? below(1u << bit) : 0);
+        write(CTRL, 4);
+        write(TIMEOUT, limit);
+        start(make_job(0));
+        if (limit > 200)
+            expect(STATUS, jobs_ended << 16 | 1);
+        if (whole) {
+            uint64_t began = cycle;
+            while (read(STATUS) & 3)
+                if (cycle - began > limit + 200)
+                    failed("no time-out");
+            drop();
+            check_errors(256);
+            expect(STALL_W, limit + 2);
+            expect(STALL_X, OUTPUT_STATIONARY ? limit + 2 : 0);
+            is_idle();
+        } else {
+            steps(20);
+            expect(STATUS, jobs_ended << 16 | 1);
+            check_errors(0);
+            abort_job();
+        }
+    }
+    write(TIMEOUT, 0);
+}
+
 }
 
 int main(int argc, char **argv)
@@ -657,6 +889,18 @@ int main(int argc, char **argv)
     if (read(STATUS) >> 16 != (jobs & 0xffff))
         failed("STATUS.JOBS is wrong");
     check_errors(errors);
+    jobs_ended = (unsigned)jobs & 0xffff;
+    check_aborts();
+    check_stalls();
+    check_long_jobs();
+    check_timeouts();
+    stalls(0, 0, 0);
+    run_whole(make_job(0));
+    expect(STATUS, jobs_ended << 16);
+    check_counters(false, false, false, false);
+    write(CTRL, 4);
+    for (unsigned a = CYCLES; a <= STALL_Y; a += 4)
+        expect(a, 0);
     printf("PASS: %lu jobs, %zu result beats, %llu cycles, seed %lu\n", jobs, y_stream.size(),
            (unsigned long long)cycle, seed);
     return 0;
