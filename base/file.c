@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,10 +78,12 @@ static int open_temp(struct outfile_sink *s)
             return -1;
         int fd = open(name.s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0 || errno != EEXIST) {
-            if (fd >= 0)
+            if (fd >= 0) {
                 s->temp = name.s;
-            else
+                flock(fd, LOCK_EX | LOCK_NB);   /* outfile_remove_stale() asks for it; goes with the process */
+            } else {
                 free(name.s);
+            }
             return fd;
         }
         free(name.s);   /* left over from a killed process of the same number */
@@ -167,6 +171,44 @@ void outfile_abort(struct outfile *o)
         free(s);
     }
     *o = (struct outfile){ 0 };
+}
+
+/* "NAME.tmp-PID-N" of a process that is no more. */
+static bool is_stale(const char *entry, const char *name)
+{
+    size_t len = strlen(name);
+    long pid;
+    unsigned serial;
+    int end = 0;
+    return !strncmp(entry, name, len) && entry[len] == '.' && entry[len + 1] == 't' &&
+        sscanf(entry + len, ".tmp-%9ld-%u%n", &pid, &serial, &end) == 2 && end && !entry[len + (size_t)end] &&
+        pid > 0 && kill((pid_t)pid, 0) && errno == ESRCH;
+}
+
+void outfile_remove_stale(const char *path)
+{
+    char *target = realpath(path, NULL);   /* as for writing; what does not exist is its own target */
+    if (!target)
+        target = strdup(path);
+    char *slash = target ? strrchr(target, '/') : NULL;
+    const char *name = slash ? slash + 1 : target;
+    char *folder = slash ? strndup(target, slash == target ? 1 : (size_t)(slash - target)) : strdup(".");
+    DIR *d = target && folder ? opendir(folder) : NULL;
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        if (!is_stale(e->d_name, name))
+            continue;
+        /* Process numbers mean nothing in another container: there the lock tells. */
+        int fd = openat(dirfd(d), e->d_name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        struct stat info;
+        if (fd >= 0 && !fstat(fd, &info) && S_ISREG(info.st_mode) && !flock(fd, LOCK_EX | LOCK_NB))
+            unlinkat(dirfd(d), e->d_name, 0);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (d)
+        closedir(d);
+    free(folder);
+    free(target);
 }
 
 enum axm_status file_write(const char *path, const void *data, size_t len)

@@ -34,6 +34,10 @@ void outfile_abort(struct outfile *o);
 /* The same for bytes at hand. */
 enum axm_status file_write(const char *path, const void *data, size_t len) AXM_MUST_CHECK;
 
+/* Deletes temporary files of path that killed processes left; those of a live one stay, on this machine
+ * or in another container.  A command that can go on after a kill calls it when it starts. */
+void outfile_remove_stale(const char *path);
+
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 enum axm_status file_mkdirs(const char *path) AXM_MUST_CHECK;   /* mkdir -p */

@@ -212,6 +212,7 @@ static void resume_key(const struct job *j, const struct row *r, struct strbuf *
 
 static enum axm_status read_resume(struct job *j, const char *path, struct strbuf *text)
 {
+    outfile_remove_stale(path);
     if (!file_exists(path)) {
         strbuf_addf(text, "%s\n", resume_header);
         return AXM_OK;
@@ -554,8 +555,10 @@ static enum axm_status run_trace(struct job *j, const char *name)
         return fail(AXM_USAGE, "--trace: operands have at most 16 bits, %s has %dx%d",
                     axm_mul_name(r->layer[layer].mul), p.width_a, p.width_b);
     st = infer_open(j->q, r->layer, j->layers, &(struct infer_opts){ .level = -1, .memoise = true }, &in);
-    if (st == AXM_OK)
+    if (st == AXM_OK) {
+        outfile_remove_stale(cli_get(j->args, "output"));
         st = outfile_open(&p.o, cli_get(j->args, "output"));
+    }
     if (st == AXM_OK) {
         st = infer_trace(in, layer, &j->im.im, j->im.first, j->im.n, (size_t)pairs, write_pairs, &p);
         if (st == AXM_OK)

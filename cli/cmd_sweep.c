@@ -105,6 +105,7 @@ static void add_key(const struct job *j, const struct cell *c, struct strbuf *s)
 
 static enum axm_status read_done(struct job *j)
 {
+    outfile_remove_stale(j->done_path.s);
     if (!file_exists(j->done_path.s)) {
         strbuf_addf(&j->done, "%s\n", header);
         return AXM_OK;

@@ -328,6 +328,7 @@ static enum axm_status run(const struct cli_args *args)
         if (checkpoint.failed)
             st = fail(AXM_ENV, "%s: out of memory", path);
     }
+    outfile_remove_stale(path);
     if (st == AXM_OK)
         st = train(args, g, &o, &r);
     if (st == AXM_STOPPED && o.checkpoint)

@@ -384,8 +384,10 @@ static enum axm_status keep_epoch(struct trainer *t)
     enum axm_status st = path.failed ? fail(AXM_ENV, "%s: out of memory", t->o->keep_epochs)
                                      : file_mkdirs(t->o->keep_epochs);
     params_to_graph(t->g, &t->map, m->params, m->stats);
-    if (st == AXM_OK)
+    if (st == AXM_OK) {
+        outfile_remove_stale(path.s);
         st = model_save(path.s, t->g, NULL);
+    }
     strbuf_release(&path);
     return st;
 }
@@ -553,6 +555,10 @@ static void tear_down(struct trainer *t)
 static enum axm_status resume(struct trainer *t, struct train_result *out)
 {
     const struct train_opts *o = t->o;
+    if (o->checkpoint)
+        outfile_remove_stale(o->checkpoint);
+    if (o->csv)
+        outfile_remove_stale(o->csv);
     if (!o->checkpoint || o->fresh || !file_exists(o->checkpoint))
         return AXM_OK;
     enum axm_status st = checkpoint_load(o->checkpoint, t->g, &t->memory, (uint64_t)o->epochs, t->options.s);

@@ -3,10 +3,13 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -285,6 +288,77 @@ TEST(test_file__a_reader_sees_one_version_or_the_other)
     }
     pthread_join(t, NULL);
     assert_true(seen > 10);
+    free(path);
+    scratch_end();
+}
+
+/* A process that has begun to write path, and lives until it is killed. */
+static pid_t writer(const char *path)
+{
+    int ready[2];
+    char c;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (!pid) {
+        struct outfile o;
+        if (outfile_open(&o, path) == AXM_OK && fputc('x', o.f) == 'x' && !fflush(o.f) &&
+            write(ready[1], "r", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+static void kill_writer(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(test_file__what_killed_writers_left_is_removed)
+{
+    scratch_begin();
+    char *path = strdup(in_scratch("out"));
+    assert_int_equal(file_write(path, "12", 2), AXM_OK);
+    pid_t dead = writer(path), other = writer(in_scratch("out2")), live = writer(path);
+    kill_writer(dead);
+    kill_writer(other);
+    assert_int_equal(entries(), 4);
+    outfile_remove_stale(path);
+    assert_int_equal(entries(), 3);   /* out, the live one's, out2's */
+    assert_true(holds(path, "12"));
+    kill_writer(live);
+    outfile_remove_stale(path);
+    assert_int_equal(entries(), 2);
+    outfile_remove_stale(in_scratch("out2"));
+    outfile_remove_stale(in_scratch("none/out"));
+    assert_int_equal(entries(), 1);
+
+    /* Not ours: whatever is not quite of that form. */
+    static const char *const before[] = { "out.tmp-", "out.tmp-", "out.tmp-", "out.tmp-", "out.tmp-x", "out-",
+                                          "Xout.tmp-", "out.tmp--" };
+    static const char *const after[] = { "", "-", "-0.bak", "-0-1", "-0", "-0", "-0", "-0" };
+    int forms = (int)(sizeof before / sizeof *before);
+    char name[64];
+    for (int i = 0; i < forms; i++) {
+        snprintf(name, sizeof name, "%s%d%s", before[i], (int)dead, after[i]);
+        assert_int_equal(file_write(in_scratch(name), "", 0), AXM_OK);
+    }
+    /* A directory of that name; and one that a process in another container, with numbers of its own, has. */
+    snprintf(name, sizeof name, "out.tmp-%d-7", (int)dead);
+    assert_int_equal(mkdir(in_scratch(name), 0700), 0);
+    snprintf(name, sizeof name, "out.tmp-%d-8", (int)dead);
+    FILE *f = fopen(in_scratch(name), "w");
+    assert_int_equal(flock(fileno(f), LOCK_EX), 0);
+    outfile_remove_stale(path);
+    assert_int_equal(entries(), 1 + forms + 2);
+    fclose(f);
+    outfile_remove_stale(path);
+    assert_int_equal(entries(), 1 + forms + 1);
     free(path);
     scratch_end();
 }
