@@ -80,7 +80,7 @@ static int open_temp(struct outfile_sink *s)
         if (fd >= 0 || errno != EEXIST) {
             if (fd >= 0) {
                 s->temp = name.s;
-                flock(fd, LOCK_EX | LOCK_NB);   /* outfile_remove_stale() asks for it; goes with the process */
+                flock(fd, LOCK_EX | LOCK_NB);   /* goes with the process, see outfile_remove_stale() */
             } else {
                 free(name.s);
             }
