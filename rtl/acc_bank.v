@@ -1,7 +1,8 @@
 // acc_bank: adds the partial sums of successive K tiles.  Row row_i of Words accumulators is read
 // with read_i, one enabled cycle old its sums y_i arrive (add_i, add_row_i); the sum goes back, or
 // out with last_i.  first_i: the row starts from zero.  overflow_o: some sum left AccW bits in this
-// cycle (the stored value is the sum modulo 2^AccW); sums have a sign, but the last word with RowSum.
+// cycle (the stored value is the sum modulo 2^AccW); sums have a sign, but the last word with RowSum.  A row
+// must not be read in the cycle in which it is written: ctrl_ws begins a pass at most every Cols + 2 cycles.
 `default_nettype none
 
 module acc_bank #(
@@ -25,8 +26,7 @@ module acc_bank #(
   output wire                  overflow_o
 );
   reg [Words*AccW-1:0] bank [0:Depth-1];
-  reg [Words*AccW-1:0] read_q, forward_q;
-  reg                  forwarded_q;
+  reg [Words*AccW-1:0] read_q;
   wire [Words*AccW-1:0] sum;
   wire [Words-1:0]      over;
 
@@ -34,12 +34,9 @@ module acc_bank #(
   always @(posedge clk_i) if (en_i) begin
     if (read_i) read_q <= bank[row_i];
     if (write) bank[add_row_i] <= sum;
-    // A row that is written while it is read: one-row tiles that follow each other.
-    forwarded_q <= write && read_i && row_i == add_row_i;
-    forward_q   <= sum;
   end
 
-  wire [Words*AccW-1:0] old = first_i ? {Words*AccW{1'b0}} : forwarded_q ? forward_q : read_q;
+  wire [Words*AccW-1:0] old = first_i ? {Words*AccW{1'b0}} : read_q;
   genvar w;
   generate
     for (w = 0; w < Words; w = w + 1) begin : g_word

@@ -146,6 +146,24 @@ module skew (input wire clk_i, input wire en, input wire [2:0] d);
 endmodule
 V
 
+# Accumulators: no row is read in the cycle in which it is written, rows of one beat a pass included.
+cat > "$work/bank.v" <<'V'
+module bank (input wire clk_i, input wire abort, start, wv, wl, xv, xl, en, input wire [31:0] rows, tiles);
+  reg rst_ni = 1'b0;
+  always @(posedge clk_i) rst_ni <= 1'b1;
+  wire read, add;
+  wire read_row, add_row;
+  ctrl_ws #(.Rows(1), .Cols(1), .RowW(1), .XBits(1), .WBits(1)) u (
+    .clk_i(clk_i), .rst_ni(rst_ni), .abort_i(abort), .start_i(start), .rows_i(rows), .k_tiles_i(tiles),
+    .w_valid_i(wv), .w_data_i(1'b0), .w_last_i(wl), .x_valid_i(xv), .x_data_i(1'b0), .x_last_i(xl), .en_i(en),
+    .read_o(read), .read_row_o(read_row), .add_o(add), .add_row_o(add_row));
+  always @(posedge clk_i) begin
+    assume (rows == 32'd1 || rows == 32'd2);
+    if (rst_ni && en) assert (!(read && add && read_row == add_row));
+  end
+endmodule
+V
+
 # Pooling: result number n of an image, for any n and any legal set-up of a small unit, is the largest code
 # that was taken inside of window n, comes after all of them, and once; when all is still, none is missing; an
 # input waits a bounded number of cycles in which results are taken.
@@ -297,11 +315,12 @@ prove() {
     echo "PASS formal_array__$name"
 }
 
-axil=6 fifo=8 out=9 skew=8 pool=10 held=10
-[ -z "${AXM_FULL:-}" ] || axil=12 fifo=16 out=14 skew=24 pool=13 held=16 limit=1200
+axil=6 fifo=8 out=9 skew=8 bank=14 pool=10 held=10
+[ -z "${AXM_FULL:-}" ] || axil=12 fifo=16 out=14 skew=24 bank=30 pool=13 held=16 limit=1200
 prove axi_lite axil $axil 2 's/else if (s_axil_bready) b_valid_q/else b_valid_q/' axil_regs.v
 prove fifo fifo $fifo 0 "s/assign full_o  = .*/assign full_o = 1'b0;/" sync_fifo.v
 prove out_stage out $out 0 's/wire adv = .*/wire adv = 1'"'"'b1;/' out_stage.v
+prove bank bank $bank 0 's/ && age_q > free_at;/;/' ctrl_ws.v
 prove pool pooled $pool 0 's/wire row_end     = .*/wire row_end     = last_column;/' pool.v
 prove pool_one pooled_one $((pool + 1)) 0 's/forwarded_q <= write .*/forwarded_q <= 1'"'"'b0;/' pool.v
 prove pool_held pool_held $held 2 's/wire en = .*/wire en = 1'"'"'b1;/' pool.v
