@@ -1,16 +1,15 @@
 #include "synth/synth.h"
 
-#include <errno.h>
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
 #include "base/file.h"
 #include "base/proc.h"
 #include "gen/write.h"
+#include "synth/scratch.h"
 
 static const struct {
     const char *name;
@@ -58,64 +57,6 @@ enum axm_status synth_mode_parse(const char *name, enum synth_mode *out)
                 "generic, ice40, xilinx", name);
 }
 
-/* --- scratch directory of one tool run -------------------------------------------- */
-
-struct scratch {
-    struct strbuf dir;
-    bool keep;               /* a tool failed on what is in it */
-};
-
-static enum axm_status scratch_write(const struct scratch *s, const char *file, const struct strbuf *text)
-{
-    struct strbuf path = { 0 };
-    strbuf_addf(&path, "%s/%s", s->dir.s, file);
-    enum axm_status st = path.failed || text->failed ? fail(AXM_ENV, "%s: out of memory", file)
-                                                     : file_write(path.s, text->s, text->len);
-    strbuf_release(&path);
-    return st;
-}
-
-static enum axm_status scratch_read(const struct scratch *s, const char *file, struct strbuf *out)
-{
-    struct strbuf path = { 0 };
-    strbuf_addf(&path, "%s/%s", s->dir.s, file);
-    enum axm_status st = path.failed ? fail(AXM_ENV, "%s: out of memory", file)
-                                     : file_read(path.s, (size_t)1 << 30, out);
-    strbuf_release(&path);
-    return st;
-}
-
-/* The library as cells.lib: tools run elsewhere, and want no blanks in names. */
-static enum axm_status scratch_link_library(const struct scratch *s, const struct liberty *lib)
-{
-    char target[PATH_MAX];
-    struct strbuf link = { 0 };
-    strbuf_addf(&link, "%s/cells.lib", s->dir.s);
-    enum axm_status st = link.failed ? fail(AXM_ENV, "cells.lib: out of memory") : AXM_OK;
-    if (st == AXM_OK && (!realpath(lib->path, target) || symlink(target, link.s)))
-        st = fail(AXM_ENV, "%s: %s", lib->path, strerror(errno));
-    strbuf_release(&link);
-    return st;
-}
-
-static enum axm_status scratch_run(struct scratch *s, const char *const argv[], struct strbuf *output)
-{
-    struct proc_opts o = { .dir = s->dir.s, .out = output, .err = output, .timeout_s = 600 };
-    enum axm_status st = proc_run(argv, &o);
-    s->keep = st == AXM_ENV;
-    return st;
-}
-
-/* Deletes the directory, or says where it is. */
-static void scratch_end(struct scratch *s)
-{
-    if (s->keep)
-        note("scratch directory kept: %s", s->dir.s);
-    else if (s->dir.s)
-        file_remove_tree(s->dir.s);
-    strbuf_release(&s->dir);
-}
-
 /* --- Yosys ------------------------------------------------------------------- */
 
 static const char *output_name(const struct lib_cell *c, int o)
@@ -123,8 +64,7 @@ static const char *output_name(const struct lib_cell *c, int o)
     return c->output[o].name;
 }
 
-/* The gates that ABC cannot do without, and does not name when it fails. */
-static enum axm_status check_gates(const struct liberty *lib)
+enum axm_status yosys_check_gates(const struct liberty *lib)
 {
     static const uint64_t and_like[] = { 0x8, 0x7, 0xe, 0x1, 0x2, 0xb };   /* of a, b or their complements */
     bool has_and = false;
@@ -136,8 +76,7 @@ static enum axm_status check_gates(const struct liberty *lib)
     return missing ? fail(AXM_USAGE, "%s: no %s cell, which ABC needs", lib->path, missing) : AXM_OK;
 }
 
-/* axm_fa and axm_ha as the library's cells. */
-static enum axm_status add_adder_modules(const struct liberty *lib, struct strbuf *out)
+enum axm_status yosys_adder_modules(const struct liberty *lib, struct strbuf *out)
 {
     struct lib_adder fa, ha;
     if (!liberty_full_adder(lib, &fa))
@@ -160,7 +99,7 @@ static enum axm_status add_adder_modules(const struct liberty *lib, struct strbu
 }
 
 /* Yosys's $fa as axm_fa, one per bit: A, B, C in, X carry, Y sum. */
-static const char extract_map[] =
+const char yosys_fa_map[] =
     "module \\$fa (A, B, C, X, Y);\n"
     "  parameter WIDTH = 1;\n"
     "  input [WIDTH-1:0] A, B, C;\n  output [WIDTH-1:0] X, Y;\n"
@@ -187,15 +126,15 @@ static enum axm_status write_inputs(const struct scratch *s, const char *verilog
     struct strbuf design = { 0 }, adders = { 0 }, map = { 0 }, script = { 0 };
     enum axm_status st = AXM_OK;
     strbuf_adds(&design, verilog);
-    strbuf_adds(&map, extract_map);
+    strbuf_adds(&map, yosys_fa_map);
     if (!modes[o->mode].keeps_adders)
         write_verilog_library(&adders);
     else
-        st = add_adder_modules(o->lib, &adders);
+        st = yosys_adder_modules(o->lib, &adders);
     if (modes[o->mode].maps) {
         strbuf_adds(&script, "read_liberty -lib cells.lib\n");
         if (st == AXM_OK)
-            st = check_gates(o->lib);
+            st = yosys_check_gates(o->lib);
         if (st == AXM_OK)
             st = scratch_link_library(s, o->lib);
     }
@@ -368,19 +307,6 @@ out:
 
 /* --- OpenSTA ----------------------------------------------------------------- */
 
-/* OpenSTA ends with code 0 whatever happened: its first error, else its last line. */
-static void complaint(const char *report, char *out, size_t size)
-{
-    const char *line = report;
-    for (const char *s = report; *s; s += strcspn(s, "\n"), s += *s == '\n') {
-        if (*s != '\n')
-            line = s;
-        if (!strncmp(s, "Error", 5))
-            break;
-    }
-    snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
-}
-
 /* Lines of the report's path: "... 0.3985 ^ u1/YS (FAX1)". */
 static enum axm_status parse_path(const char *report, const char *name, struct timing *t)
 {
@@ -412,7 +338,7 @@ static enum axm_status parse_path(const char *report, const char *name, struct t
     if (arrived)
         return AXM_OK;
     char said[256];
-    complaint(report, said, sizeof said);
+    sta_complaint(report, said, sizeof said);
     return fail(AXM_ENV, "%s: OpenSTA reported no path: %s", name, said);
 }
 
