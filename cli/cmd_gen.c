@@ -3,8 +3,8 @@
 
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "cli/array.h"
 #include "cli/common.h"
-#include "gen/array.h"
 #include "gen/circuit.h"
 #include "gen/reference.h"
 
@@ -18,17 +18,8 @@ static const struct cli_option options[] = {
     { "register-inputs", 0, NULL, "a register on every input bit" },
     { "register-outputs", 0, NULL, "a register on every output bit" },
     { "behavioural", 0, NULL, "Verilog: the hand-written reference instead of gates (SPEC_ref)" },
-    { "rows", 0, "N", "array: rows of cells (default 8)" },
-    { "cols", 0, "N", "array: columns of cells (default 8)" },
     { "mult", 0, "SPEC", "array: the multiplier" },
-    { "dataflow", 0, "ws|os", "array: weight- or output-stationary (default ws)" },
-    { "lanes", 0, "N", "array: requantizers, and words of a result beat; divides cols (default: cols)" },
-    { "acc-bits", 0, "N", "array: bits of the accumulators (default 32)" },
-    { "acc-depth", 0, "N", "array, ws: most activation rows of a job (default 256)" },
-    { "weight", 0, "a|b|runtime", "array: which operand the weight is (default: runtime, or b where the "
-                                  "operands have two widths)" },
-    { "pool-width", 0, "N", "array: max/average pooling behind the requantizers, at most N windows in a row "
-                            "(default 0: none)" },
+    ARRAY_CONFIG_OPTIONS,
     { 0 },
 };
 
@@ -94,24 +85,22 @@ static enum axm_status parse_one(const char *text, struct axm_spec *out)
 
 /* --- gen array ---------------------------------------------------------------------- */
 
-static const char *const array_options[] = { "rows", "cols", "mult", "dataflow", "lanes", "acc-bits",
-    "acc-depth", "weight", "pool-width" };
 static const char *const circuit_options[] = { "as", "flat", "pipeline", "register-inputs",
     "register-outputs", "behavioural" };
 
-/* The first of n options that was given, NULL if none. */
-static const char *given(const struct cli_args *args, const char *const *option, size_t n)
+/* The first of the options for circuits that was given, NULL if none. */
+static const char *circuit_option_given(const struct cli_args *args)
 {
-    for (size_t i = 0; i < n; i++)
-        if (cli_get(args, option[i]))
-            return option[i];
+    for (size_t i = 0; i < sizeof circuit_options / sizeof circuit_options[0]; i++)
+        if (cli_get(args, circuit_options[i]))
+            return circuit_options[i];
     return NULL;
 }
 
 static enum axm_status run_array(const struct cli_args *args)
 {
     const char *mult = cli_get(args, "mult"), *dir = cli_get(args, "output");
-    const char *odd = given(args, circuit_options, sizeof circuit_options / sizeof circuit_options[0]);
+    const char *odd = circuit_option_given(args);
     if (args->n_operands > 1)
         return fail(AXM_USAGE, "gen array: takes no operands, got \"%s\"; its multiplier is --mult SPEC",
                     args->operand[1]);
@@ -125,30 +114,9 @@ static enum axm_status run_array(const struct cli_args *args)
     enum axm_status st = parse_one(mult, &spec);
     if (st != AXM_OK)
         return st;
-    struct array_config c = array_defaults(&spec);
-    const char *dataflow = cli_get(args, "dataflow"), *weight = cli_get(args, "weight");
-    int64_t rows, cols, lanes, acc_bits, acc_depth, pool_width;
-    if ((st = cli_get_int(args, "rows", 1, ARRAY_ROWS_MAX, c.rows, &rows)) ||
-        (st = cli_get_int(args, "cols", 1, ARRAY_COLS_MAX, c.cols, &cols)) ||
-        (st = cli_get_int(args, "lanes", 1, ARRAY_COLS_MAX, cols, &lanes)) ||
-        (st = cli_get_int(args, "acc-bits", 1, 32, c.acc_bits, &acc_bits)) ||
-        (st = cli_get_int(args, "acc-depth", 2, 1 << 16, c.acc_depth, &acc_depth)) ||
-        (st = cli_get_int(args, "pool-width", 0, ARRAY_POOL_WIDTH_MAX, c.pool_width, &pool_width)))
-        return st;
-    c.rows = (int)rows;
-    c.cols = (int)cols;
-    c.lanes = (int)lanes;
-    c.acc_bits = (int)acc_bits;
-    c.acc_depth = (int)acc_depth;
-    c.pool_width = (int)pool_width;
-    if (dataflow)
-        c.dataflow = !strcmp(dataflow, "os") ? ARRAY_OS : ARRAY_WS;
-    if (c.dataflow == ARRAY_OS && cli_get(args, "acc-depth"))
-        return fail(AXM_USAGE, "gen array: --acc-depth is for --dataflow ws");
-    if (weight)
-        c.order = weight[0] == 'a' ? ARRAY_WEIGHT_IS_A : weight[0] == 'b' ? ARRAY_WEIGHT_IS_B
-                                                                         : ARRAY_ORDER_RUNTIME;
-    return array_write_dir(&c, dir);
+    struct array_config c;
+    st = array_config_of(args, &spec, &c);
+    return st == AXM_OK ? array_write_dir(&c, dir) : st;
 }
 
 static enum axm_status run(const struct cli_args *args)
@@ -156,7 +124,7 @@ static enum axm_status run(const struct cli_args *args)
     int64_t stages;
     if (!strcmp(args->operand[0], "array"))
         return run_array(args);
-    const char *odd = given(args, array_options, sizeof array_options / sizeof array_options[0]);
+    const char *odd = cli_get(args, "mult") ? "mult" : array_option_given(args);
     if (odd)
         return fail(AXM_USAGE, "gen: --%s is for \"gen array\"", odd);
     enum axm_status st = cli_get_int(args, "pipeline", 0, 64, 0, &stages);

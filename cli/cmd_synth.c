@@ -1,6 +1,9 @@
 #include <math.h>
 
+#include <string.h>
+
 #include "base/progress.h"
+#include "cli/array.h"
 #include "cli/power.h"
 
 static const struct cli_option options[] = {
@@ -8,6 +11,10 @@ static const struct cli_option options[] = {
     POWER_MODE_OPTION("adders|flat|extract|hierarchy|generic|ice40|xilinx"),
     POWER_LOAD_OPTIONS,
     { "path", 0, NULL, "list the cells of the critical path (so does --verbose)" },
+    { "mult", 0, "SPEC[,SPEC...]", "array: the multipliers; savings are against the first" },
+    ARRAY_CONFIG_OPTIONS,
+    { "modules", 0, NULL, "array: what each kind of module takes" },
+    { "max-fanout", 0, "N", "array: a net with more pins gets a tree of buffers (default 16; 0: none does)" },
     { 0 },
 };
 
@@ -23,10 +30,18 @@ static const char help[] =
     "\n"
     "Before layout: no wires, no placement. Several libraries (corners): one row each.\n"
     "\n"
+    "\"synth array\" does a systolic array (axmul gen array): the multiplier, a cell around it and\n"
+    "the whole, with the savings of each against the first multiplier. Every module is mapped\n"
+    "once and by itself; \"max MHz\" is of the whole array, \"cell ns\" the least clock period of a cell\n"
+    "between registers, \"in array ns\" that of the longest path into a cell, fan-out trees included.\n"
+    "The memory of the accumulators is counted in bits and in no area.\n"
+    "\n"
     "  axmul synth scdm8s_x5_y2 exact8s\n"
     "  axmul synth dadda16u_ks --path --liberty osu018 --liberty osu050\n"
     "  axmul synth verilog:theirs.v:u\n"
-    "  axmul synth drum8u_k4 --mode ice40\n";
+    "  axmul synth drum8u_k4 --mode ice40\n"
+    "  axmul synth array --rows 8 --cols 8 --mult exact8s,scdm8s_x8_y3 --dataflow os\n"
+    "  axmul synth array --mult exact8s --modules\n";
 
 static const struct table_column columns[] = {
     { "spec", NULL, CELL_TEXT, 0 },       { "mode", NULL, CELL_TEXT, 0 },
@@ -83,8 +98,21 @@ static enum axm_status add_row(struct table *t, const struct power *p, const str
     return st;
 }
 
+static const char *array_only(const struct cli_args *args)
+{
+    static const char *const options[] = { "mult", "modules", "max-fanout" };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (cli_get(args, options[i]))
+            return options[i];
+    return array_option_given(args);
+}
+
 static enum axm_status run(const struct cli_args *args)
 {
+    if (!strcmp(args->operand[0], "array"))
+        return synth_array(args);
+    if (array_only(args))
+        return fail(AXM_USAGE, "synth: --%s is for \"synth array\"", array_only(args));
     struct power p;
     struct mul_circuit *c = NULL;
     bool path = cli_flag(args, "path") || args->verbosity > 0;
@@ -110,8 +138,8 @@ static enum axm_status run(const struct cli_args *args)
 
 const struct cli_command cmd_synth = {
     .name = "synth",
-    .synopsis = "SPEC...",
-    .brief = "area, cells and critical path, by Yosys and OpenSTA",
+    .synopsis = "SPEC... | array --mult SPEC[,SPEC...]",
+    .brief = "area, cells and critical path, by Yosys and OpenSTA; of an array",
     .help = help,
     .prints_table = true,
     .options = options,
