@@ -23,6 +23,7 @@ static const struct cli_option options[] = {
     { "stall", 0, "PERCENT", "of the cycles each stream of the array stalls, at random (default 0)" },
     { "batch", 0, "N", "images at once (default: what suits the backend)" },
     { "sums", 0, "N", "rtl, gates: accumulators of one batch in N are compared (default 64; 0: the first)" },
+    { "processes", 0, "N", "worker processes, in place of --threads (the same output)" },
     { "vcd", 0, "FILE", "rtl, gates: the array's signals around the first difference" },
     { "vcd-cycles", 0, "N", "so many cycles before it (default 1000)" },
     { "resume", 0, "FILE", "batches that are done are kept there and not run again" },
@@ -82,7 +83,7 @@ static enum axm_status get_word(const struct cli_args *a, const char *name, cons
 static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
 {
     struct axm_spec any;
-    int64_t rows, cols, depth, stall, batch, sums, vcd_cycles;
+    int64_t rows, cols, depth, stall, batch, sums, vcd_cycles, processes;
     int backend, dataflow;
     enum axm_status st = axm_spec_parse("exact8s", &any);
     if (st || (st = get_word(a, "backend", backend_words, COSIM_BITSLICE, &backend)) ||
@@ -93,6 +94,7 @@ static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
         (st = cli_get_int(a, "stall", 0, 90, 0, &stall)) ||
         (st = cli_get_int(a, "batch", 1, 1 << 16, 0, &batch)) ||
         (st = cli_get_int(a, "sums", 0, 1 << 30, 64, &sums)) ||
+        (st = cli_get_int(a, "processes", 1, 256, 0, &processes)) ||
         (st = cli_get_int(a, "vcd-cycles", 1, 1 << 30, 1000, &vcd_cycles)))
         return st;
     if (cli_get(a, "vcd") && backend != COSIM_RTL && backend != COSIM_GATES)
@@ -100,7 +102,8 @@ static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
                     cosim_backend_names[backend]);
     *o = (struct cosim_opts){ .backend = (enum cosim_backend)backend, .array = array_defaults(&any),
         .batch = (size_t)batch, .stall_percent = (unsigned)stall, .seed = a->seed,
-        .sums_every = (size_t)sums, .vcd = cli_get(a, "vcd"), .vcd_cycles = (uint64_t)vcd_cycles };
+        .sums_every = (size_t)sums, .processes = (int)processes, .vcd = cli_get(a, "vcd"),
+        .vcd_cycles = (uint64_t)vcd_cycles };
     o->array.dataflow = (enum array_dataflow)dataflow;
     o->array.rows = (int)rows;
     o->array.cols = o->array.lanes = (int)cols;
@@ -184,7 +187,8 @@ static void say_result(const struct cosim_opts *o, int layers, const struct cosi
     note("%s: %zu images%s, every layer equal: %" PRIu64 " codes and %" PRIu64 " accumulators compared",
          cosim_backend_names[o->backend], r->images, kept, r->codes, r->sums);
     if (share > 0)
-        note("%.1f s, %.0f MMAC/s on %d threads", took, share * (double)macs / took * 1e-6, pool_threads());
+        note("%.1f s, %.0f MMAC/s on %d %s", took, share * (double)macs / took * 1e-6,
+             o->processes ? o->processes : pool_threads(), o->processes ? "processes" : "threads");
 }
 
 static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, const struct sha256_hex *model,

@@ -434,7 +434,7 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static size_t images_of(const struct run *r, size_t batch)
+size_t cosim_batch_images(const struct run *r, size_t batch)
 {
     size_t image = batch * r->state.batch;
     return r->n - image < r->state.batch ? r->n - image : r->state.batch;
@@ -442,7 +442,7 @@ static size_t images_of(const struct run *r, size_t batch)
 
 enum axm_status cosim_batch(struct run *r, size_t batch, int worker)
 {
-    size_t image = batch * r->state.batch, images = images_of(r, batch);
+    size_t image = batch * r->state.batch, images = cosim_batch_images(r, batch);
     void **dump = r->dump + worker * r->n_dumped;
     struct tally *t = &r->tally[worker];
     memset(t->layer, 0, (size_t)r->n_layers * sizeof *t->layer);
@@ -487,7 +487,7 @@ enum axm_status cosim_batch_done(struct run *r, size_t batch, const struct tally
         }
         out->sums += t->sums;
         out->codes += t->codes;
-        out->images += images_of(r, batch);
+        out->images += cosim_batch_images(r, batch);
         r->state.done[batch] = r->unsaved = true;
         double now = r->o->keep ? seconds() : 0;
         if (r->o->keep && now - r->saved_s > SAVE_SECONDS) {
@@ -498,7 +498,7 @@ enum axm_status cosim_batch_done(struct run *r, size_t batch, const struct tally
     }
     pthread_mutex_unlock(&r->lock);
     if (!st)
-        progress_add(r->progress, images_of(r, batch));
+        progress_add(r->progress, cosim_batch_images(r, batch));
     return st;
 }
 
@@ -570,7 +570,7 @@ static enum axm_status open_state(struct run *r)
             return fail(AXM_ENV, "cosim: out of memory");
     enum axm_status st = r->o->keep ? r->o->keep->load(r->o->keep->ctx, s) : AXM_OK;
     for (size_t i = 0; i < s->batches && !st; i++)
-        out->kept_images += s->done[i] ? images_of(r, i) : 0;
+        out->kept_images += s->done[i] ? cosim_batch_images(r, i) : 0;
     out->images = out->kept_images;
     return st;
 }
@@ -588,7 +588,8 @@ static enum axm_status choose_batch(struct run *r)
 static enum axm_status run_batches(struct run *r)
 {
     r->progress = progress_begin(cosim_backend_names[r->o->backend], r->n - r->state.result->kept_images);
-    enum axm_status st = pool_run(r->state.batches, one_batch, r);
+    enum axm_status st = r->o->processes ? cosim_run_processes(r)
+                                         : pool_run(r->state.batches, one_batch, r);
     progress_end(r->progress);
     if (st == AXM_MISMATCH && r->state.result->mismatch.on_array)
         st = locate_mismatch(r);
@@ -638,7 +639,8 @@ enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *laye
                           struct cosim_result *out)
 {
     struct run r = { .q = q, .o = o, .im = im, .first = first, .n = n, .n_layers = infer_layers(q),
-        .state.result = out, .lock = PTHREAD_MUTEX_INITIALIZER, .workers = pool_threads() };
+        .state.result = out, .lock = PTHREAD_MUTEX_INITIALIZER,
+        .workers = o->processes ? o->processes : pool_threads() };
     if (q->scheme == QUANT_ACE)
         return fail(AXM_USAGE, "%s: scheme ace rescales activations in floating point, the hardware does not",
                     q->name);

@@ -33,6 +33,8 @@ struct cosim_opts {
         order are set */
     size_t batch;                   /* images at once; 0: what suits the backend */
     unsigned stall_percent;         /* of each stream of the array */
+    int processes;                  /* batches go to so many worker processes; 0: to the threads.  The result
+                                     * is the same.  One that dies ends the run with AXM_ENV. */
     uint64_t seed;                  /* of the stalls, and of which batches' accumulators are compared */
     size_t sums_every;              /* COSIM_RTL and COSIM_GATES compare the accumulators, which takes a run
                                      * of its own, of one batch in so many and the first; 0: the first */
@@ -91,8 +93,9 @@ struct cosim_keeper {
 
 /* Refuses what cannot run before anything does: scheme ace, operands of more than 8 bits, products that do
  * not fit the array (AXM_USAGE, naming the node and the limit).  layer: one entry for all, or one per layer.
- * Runs images first .. first + n - 1 on all threads.  AXM_MISMATCH if something differed (result->mismatch:
- * what comes first in the data set); AXM_STOPPED when interrupted: result->images says how many are done.
+ * Runs images first .. first + n - 1 on all threads or processes.  AXM_MISMATCH if something differed
+ * (result->mismatch: what comes first in the data set); AXM_STOPPED when interrupted: result->images says how
+ * many are done.
  * Only batches that were done in full are in the counts. */
 enum axm_status cosim_run(const struct qgraph *q, const struct cosim_layer *layer, int n_layers,
                           const struct cosim_opts *o, const struct images *im, size_t first, size_t n,

@@ -88,6 +88,11 @@ enum axm_status cosim_batch(struct run *r, size_t batch, int worker) AXM_MUST_CH
 enum axm_status cosim_batch_done(struct run *r, size_t batch, const struct tally *t,
                                  enum axm_status st) AXM_MUST_CHECK;
 
+size_t cosim_batch_images(const struct run *r, size_t batch);
+
+/* All batches on r->workers processes. */
+enum axm_status cosim_run_processes(struct run *r) AXM_MUST_CHECK;
+
 /* COSIM_CYCLE and COSIM_BITSLICE: images are lanes of compiled gates. */
 enum axm_status cosim_on_gates(struct run *r, const struct work *w) AXM_MUST_CHECK;
 void cosim_lanes_free(struct lanes *s);

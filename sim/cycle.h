@@ -19,7 +19,7 @@ struct cycle_gemm {
     int32_t zero_product;       /* f(0, 0): what rows beyond k add, taken off again */
     int32_t *acc;               /* [n][m][lanes], 64-byte aligned: as sliced_layer() gives them */
     size_t watch_n, watch_m;    /* a sum */
-    uint64_t *watch_cycle;      /* gets the busy cycle, from 0, in which it was complete; NULL: not asked for */
+    uint64_t *watch_cycle;      /* gets the busy cycle, from 0, in which it was complete; may be NULL */
 };
 
 /* Memory that is kept from call to call: starts as { 0 }, one for each thread; free(memory) in the end. */

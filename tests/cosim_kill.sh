@@ -1,5 +1,5 @@
 #!/bin/sh
-# Cosimulation killed at random moments, by SIGKILL and SIGINT in turn: the file of --resume is never damaged,
+# Cosimulation, by threads and by processes, killed at random moments, by SIGKILL and SIGINT in turn: the file of --resume is never damaged,
 # batches that are kept stay kept, and the report in the end is that of an undisturbed run, byte by byte.
 # AXM_FULL: more images, forty moments a backend.
 set -u
@@ -7,7 +7,7 @@ B=${B:-build}
 axmul=$B/axmul
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
-seed=1 moments=8 images=1000 images_rtl=64
+seed=1 moments=4 images=1000 images_rtl=64
 [ -z "${AXM_FULL:-}" ] || { moments=40 images_rtl=400; }
 
 verdict() {   # NAME, and what is wrong on standard input
@@ -76,6 +76,49 @@ killed_run() {   # NAME IMAGES OPTIONS...
 killed_run bitslice $images --batch 64 > "$work/odd"
 cat "$work/log"
 verdict bitslice < "$work/odd"
+: > "$work/log"
+killed_run processes $images --batch 64 --processes 3 > "$work/odd"
+cat "$work/log"
+verdict processes < "$work/odd"
+
+# A worker dies: that ends the run with what was lost, and what was done is kept.  Its parent dies: so do they.
+children() { cat "/proc/$1/task/$1/children" 2> /dev/null; }
+processes() {   # in a process of its own
+    exec "$axmul" cosim builtin:lenet5i --mult scdm8s_x5_y2 --images 1000 --format csv --batch 25 \
+        --processes 2 --resume "$work/dies.resume"
+}
+begin() {   # sets pid, and worker once the second batch is done
+    rm -f "$work/dies.resume"
+    processes > "$work/out" 2> "$work/err" &
+    pid=$!
+    while kill -0 $pid 2> /dev/null && [ "$(kept_batches "$work/dies.resume")" -lt 2 ]; do sleep 0.02; done
+    worker=$(children $pid | cut -d' ' -f2)
+}
+if [ -e /proc/$$/task/$$/children ]; then
+    {
+        begin
+        kill -KILL "$worker" || echo "no worker process"
+        wait $pid
+        code=$?
+        [ $code = 3 ] || echo "exit code $code, not 3"
+        grep -Eq 'worker process 1 died of signal 9 .*batch [0-9]+, images [0-9]+\.\.[0-9]+$' "$work/err" ||
+            echo "not said: $(cat "$work/err")"
+        (processes) > "$work/out" 2> "$work/err" || echo "exit code $?: $(tail -n 1 "$work/err")"
+        grep -q '1000 images ([1-9][0-9]* of them before)' "$work/err" || echo "it began anew"
+        "$axmul" cosim builtin:lenet5i --mult scdm8s_x5_y2 --format csv --quiet --batch 25 | cmp - "$work/out" 2>&1
+        begin
+        kill -KILL $pid
+        wait $pid 2> /dev/null
+        for i in 1 2 3 4 5 6 7 8 9 10; do
+            kill -0 "$worker" 2> /dev/null || break
+            sleep 0.1
+        done
+        ! kill -0 "$worker" 2> /dev/null || { echo "a worker outlives its parent"; kill "$worker"; }
+    } > "$work/odd" 2> "$work/shell"
+    verdict a_worker_that_dies < "$work/odd"
+else
+    echo "SKIP cosim_kill__a_worker_that_dies: the kernel does not tell children"
+fi
 if command -v verilator > /dev/null; then
     "$axmul" cosim builtin:lenet5i --images 1 --backend rtl --quiet > /dev/null   # compiles it
     : > "$work/log"

@@ -266,6 +266,50 @@ TEST(test_cosim__the_waveform_shows_what_differs_on_gates)
     check_waveform(COSIM_GATES, ARRAY_WS, 2, 2);
 }
 
+/* --- processes ------------------------------------------------------------------------------ */
+
+/* A run's result is the same on threads and on any number of processes, also when something differs. */
+static void check_processes(enum cosim_backend backend)
+{
+    enum { IMAGES = 9 };
+    struct cosim_opts o = opts_of(backend, ARRAY_WS, 4, 4);
+    o.batch = 2;
+    o.sums_every = 3;
+    struct fixture f;
+    fixture_init(&f, 502, QUANT_SYMMETRIC, IMAGES);
+    for (o.fault_layer = 0; o.fault_layer <= f.layers; o.fault_layer++) {
+        struct cosim_layer_result layer[64];
+        struct cosim_result one = { .layer = layer }, other = { .layer = f.result };
+        o.processes = 0;
+        enum axm_status st = cosim_run(f.q, f.layer, f.layers, &o, &f.im, 0, IMAGES, &one);
+        assert_true(st == AXM_OK || (o.fault_layer && st == AXM_MISMATCH));
+        for (o.processes = o.fault_layer ? 3 : 1; o.processes <= 3; o.processes += 2) {
+            assert_int_equal(cosim_run(f.q, f.layer, f.layers, &o, &f.im, 0, IMAGES, &other), st);
+            CHECK(!memcmp(&one.mismatch, &other.mismatch, sizeof one.mismatch),
+                  "fault in layer %d: image %zu, layer %d; not image %zu, layer %d", o.fault_layer - 1,
+                  other.mismatch.image, other.mismatch.layer, one.mismatch.image, one.mismatch.layer);
+            if (st)
+                continue;   /* which batches were done besides is chance */
+            assert_int_equal(one.images, other.images);
+            assert_int_equal(one.sums, other.sums);
+            assert_int_equal(one.codes, other.codes);
+            assert_memory_equal(layer, f.result, (size_t)f.layers * sizeof *layer);
+        }
+    }
+    fixture_release(&f);
+}
+
+TEST(test_cosim__processes_give_what_threads_give)
+{
+    check_processes(COSIM_CYCLE);
+}
+
+TEST(test_cosim__processes_give_what_threads_give_on_the_array)
+{
+    need_verilator();
+    check_processes(COSIM_RTL);
+}
+
 /* --- going on later --------------------------------------------------------------------- */
 
 /* Ends the run when its first batches have been kept. */
