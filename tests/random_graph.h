@@ -194,7 +194,39 @@ static inline void random_parameters(struct rng *r, struct graph *g)
     }
 }
 
-/* `nodes`: about so many (at most 100).  Finished; NULL if out of memory. */
+/* Input, then two paths that meet in an addition: two convolutions of 3 x 3, or a depthwise and a pointwise
+ * one; beside them nothing, or a pointwise one where shapes change. */
+static inline int random_residual(struct rng *r, struct graph *g, int in, int stride, int number)
+{
+    char name[4][16];
+    struct shape s = g->node[in].out;
+    int channels = stride > 1 ? random_int(r, 2, RANDOM_CHANNELS_MAX) : s.c, beside = in, n;
+    for (int i = 0; i < 4; i++)
+        snprintf(name[i], sizeof name[i], "b%d%c", number, "abcd"[i]);
+    if (random_one_in(r, 3)) {
+        n = graph_conv(g, in, name[0], s.c, window_square(3, stride, 1), s.c, true);
+        n = graph_conv(g, n, name[1], channels, window_square(1, 1, 0), 1, true);
+    } else {
+        n = graph_conv(g, in, name[0], channels, window_square(3, stride, 1), 1, true);
+        n = graph_conv(g, n, name[1], channels, window_square(3, 1, 1), 1, true);
+    }
+    if (stride > 1)
+        beside = graph_conv(g, in, name[2], channels, window_square(1, stride, 0), 1, true);
+    return graph_add(g, n, beside, name[3]);
+}
+
+/* A stem, one block that halves the plane among up to three, a pool and a dense layer. */
+static inline void random_resnet(struct rng *r, struct graph *g)
+{
+    int n = graph_conv(g, 0, "stem", random_int(r, 2, RANDOM_CHANNELS_MAX), window_square(3, 1, 1), 1, true);
+    int blocks = random_int(r, 1, 3), halved = random_int(r, 0, blocks - 1);
+    for (int i = 0; i < blocks; i++)
+        n = random_residual(r, g, n, i == halved ? 2 : 1, i);
+    n = graph_unary(g, n, "pool", OP_GLOBAL_AVG_POOL);
+    graph_dense(g, n, "top", random_int(r, 2, 10), true);
+}
+
+/* `nodes`: about so many (at most 100); 0: a ResNet.  Finished; NULL if out of memory. */
 static inline struct graph *random_topology(struct rng *r, int nodes, bool integer)
 {
     struct shape s = { random_int(r, 1, 4), random_int(r, 3, RANDOM_SIDE_MAX),
@@ -204,7 +236,10 @@ static inline struct graph *random_topology(struct rng *r, int nodes, bool integ
         random_step(r, g, integer, i);
     if (!g)
         return NULL;
-    random_end(r, g);
+    if (nodes)
+        random_end(r, g);
+    else
+        random_resnet(r, g);
     for (int c = 0; c < s.c; c++) {
         g->norm.mean[c] = (float)random_between(r, 0, 0.6);
         g->norm.std[c] = (float)random_between(r, 0.2, 1);

@@ -22,7 +22,9 @@ struct fixture {
     int layers;
 };
 
-static void fixture_init(struct fixture *f, uint64_t seed, enum quant_scheme scheme, size_t images)
+/* nodes: as in random_graph.h. */
+static void fixture_nodes(struct fixture *f, uint64_t seed, enum quant_scheme scheme, size_t images,
+                          int nodes)
 {
     static const char *const is_signed[] = { "scdm8s_x5_y2", "exact8s", "scdmr8s_x7_y3", "drum8s_k4",
         "scdm8s_x8_y1" };
@@ -30,7 +32,7 @@ static void fixture_init(struct fixture *f, uint64_t seed, enum quant_scheme sch
         "trunc8u_l2_m1" };
     struct rng r;
     rng_init(&r, seed, 77);
-    *f = (struct fixture){ .q = random_qgraph(seed, scheme, 8, 6) };
+    *f = (struct fixture){ .q = random_qgraph(seed, scheme, 8, nodes) };
     assert_non_null(f->q);
     struct shape s = f->q->node[0].out;
     f->im = (struct images){ .shape = s, .count = images, .classes = 10,
@@ -42,6 +44,11 @@ static void fixture_init(struct fixture *f, uint64_t seed, enum quant_scheme sch
     for (int i = 0; i < f->layers; i++)
         f->layer[i] = (struct cosim_layer){
             spec_of((scheme == QUANT_AFFINE ? not : is_signed)[rng_below(&r, 5)]), rng_below(&r, 2) };
+}
+
+static void fixture_init(struct fixture *f, uint64_t seed, enum quant_scheme scheme, size_t images)
+{
+    fixture_nodes(f, seed, scheme, images, 6);
 }
 
 static void fixture_release(struct fixture *f)
@@ -61,11 +68,42 @@ static struct cosim_opts opts_of(enum cosim_backend backend, enum array_dataflow
     return o;
 }
 
-static void check_graphs(const struct cosim_opts *o, uint64_t first, int graphs, size_t images)
+/* What a ResNet has, and more. */
+struct features {
+    int graphs, layers, additions, strides, padded, depthwise, dense, pools;
+    uint64_t codes, sums;
+};
+
+static void count_features(const struct fixture *f, const struct cosim_result *r, struct features *c)
 {
+    c->graphs++;
+    c->layers += f->layers;
+    c->codes += r->codes;
+    c->sums += r->sums;
+    for (int i = 0; i < f->q->n_nodes; i++) {
+        const struct qnode *n = &f->q->node[i];
+        const struct window *w = &n->window;
+        bool conv = n->op == OP_CONV;
+        c->additions += n->op == OP_ADD;
+        c->dense += n->op == OP_DENSE;
+        c->pools += n->op == OP_MAX_POOL || n->op == OP_AVG_POOL || n->op == OP_GLOBAL_AVG_POOL;
+        c->strides += conv && (w->stride_h > 1 || w->stride_w > 1);
+        c->padded += conv && (w->pad_top || w->pad_left || w->pad_bottom || w->pad_right);
+        c->depthwise += conv && n->groups > 1 && n->groups == f->q->node[n->input[0]].out.c;
+    }
+}
+
+/* circuits: how many of the multipliers of each signedness stand in the layers; 0: all. */
+static void check_graphs(const struct cosim_opts *o, uint64_t first, int graphs, size_t images, int circuits)
+{
+    struct features c = { 0 };
     for (int i = 0; i < graphs; i++) {
         struct fixture f;
-        fixture_init(&f, first + i, i % 2 ? QUANT_AFFINE : QUANT_SYMMETRIC, images);
+        /* Half of them have the shape of a ResNet. */
+        fixture_nodes(&f, first + i, i % 2 ? QUANT_AFFINE : QUANT_SYMMETRIC, images, i & 2 ? 0 : 6);
+        for (int l = 0; l < f.layers && circuits; l++)
+            f.layer[l].mult = spec_of(i % 2 ? l % circuits ? "drum8u_k4" : "cdmr8u_x4_y2"
+                                            : l % circuits ? "scdm8s_x5_y2" : "scdmr8s_x7_y3");
         struct cosim_result out = { .layer = f.result };
         enum axm_status st = cosim_run(f.q, f.layer, f.layers, o, &f.im, 0, images, &out);
         const struct cosim_mismatch *m = &out.mismatch;
@@ -80,29 +118,47 @@ static void check_graphs(const struct cosim_opts *o, uint64_t first, int graphs,
             if (qnode_multiplies(&f.q->node[n]))
                 expected += qnode_multiplications(f.q, &f.q->node[n]);
         assert_int_equal(done, expected * images);
+        count_features(&f, &out, &c);
         fixture_release(&f);
     }
+    printf("  %s, %s: %d graphs of seeds %llu.., %zu images each: %d layers (%d with stride, %d padded, "
+           "%d depthwise, %d dense), %d additions, %d pools; %llu codes and %llu accumulators equal\n",
+           cosim_backend_names[o->backend], o->array.dataflow == ARRAY_WS ? "ws" : "os", c.graphs,
+           (unsigned long long)first, images, c.layers, c.strides, c.padded, c.depthwise, c.dense,
+           c.additions, c.pools, (unsigned long long)c.codes, (unsigned long long)c.sums);
+    CHECK(c.strides && c.padded && c.depthwise && c.additions, "these graphs have too little");
 }
 
 TEST(test_cosim__random_graphs_on_gates)
 {
     struct cosim_opts o = opts_of(COSIM_BITSLICE, ARRAY_WS, 4, 4);
-    check_graphs(&o, 100, getenv("AXM_FULL") ? 120 : 12, 9);
+    check_graphs(&o, 100, getenv("AXM_FULL") ? 120 : 12, 9, 0);
 }
 
 TEST(test_cosim__random_graphs_cycle_by_cycle)
 {
     struct cosim_opts o = opts_of(COSIM_CYCLE, ARRAY_WS, 4, 4);
-    check_graphs(&o, 200, getenv("AXM_FULL") ? 120 : 8, 5);
+    check_graphs(&o, 200, getenv("AXM_FULL") ? 120 : 8, 5, 0);
 }
 
 TEST(test_cosim__random_graphs_on_the_arrays)
 {
     need_verilator();
     struct cosim_opts o = opts_of(COSIM_RTL, ARRAY_WS, 4, 4);
-    check_graphs(&o, 300, getenv("AXM_FULL") ? 120 : 10, 3);
+    check_graphs(&o, 300, getenv("AXM_FULL") ? 120 : 10, 3, 0);
     o = opts_of(COSIM_RTL, ARRAY_OS, 3, 5);
-    check_graphs(&o, 600, getenv("AXM_FULL") ? 120 : 10, 3);
+    check_graphs(&o, 600, getenv("AXM_FULL") ? 120 : 10, 3, 0);
+}
+
+/* Each circuit is an array to compile. */
+TEST(test_cosim__random_graphs_on_arrays_of_gates)
+{
+    need_verilator();
+    bool full = getenv("AXM_FULL");
+    struct cosim_opts o = opts_of(COSIM_GATES, ARRAY_WS, 2, 3);
+    check_graphs(&o, 800, full ? 120 : 6, 2, full ? 0 : 1);
+    o = opts_of(COSIM_GATES, ARRAY_OS, 2, 2);
+    check_graphs(&o, 1000, full ? 120 : 6, 2, full ? 0 : 1);
 }
 
 /* One weight bit is wrong in the hardware, in one layer after the other: the first sum that it changes must
