@@ -111,6 +111,7 @@ if [ $images -gt 0 ]; then
         [ "$at" -ge $last ] || echo "went on at step $at, step $last had been saved"
         cmp "$work/calm.out" "$work/killed.out" 2>&1
         [ ! -e "$work/killed.axm.checkpoint" ] || echo "the checkpoint is still there"
+        find "$work" -name 'killed.*.tmp-*' | sed 's/$/ stays behind/'
         [ "$(wc -l < "$work/killed.csv")" = $((epochs + 1)) ] || echo "the CSV file has $(wc -l < "$work/killed.csv") lines"
         check_files
     } > "$work/odd"
@@ -141,6 +142,7 @@ echo "  undisturbed: 21 multipliers, $took ms"
         echo "  SIG$signal, exit code $code: $((kept - 1)) rows are kept" >> "$work/log.infer"
     done
     infer '' killed > "$work/killed.out" 2> "$work/err" || echo "exit code $?: $(tail -n 1 "$work/err")"
+    find "$work" -name 'killed.*.tmp-*' | sed 's/$/ stays behind/'
     cmp "$work/calm.out" "$work/killed.out" 2>&1
     cmp "$work/calm.rows" "$work/killed.rows" 2>&1
 } > "$work/odd"
