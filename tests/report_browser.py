@@ -258,6 +258,57 @@ def heat_maps_have_the_products(b, page):
     b.type_into("#filter", "")
 
 
+def heat_maps_have_a_across_and_b_up(b, page):
+    """Signed, unsigned, and more bits of a than of b: blue where it is below 0, red above, everywhere."""
+    seen = []
+    for wanted in ('r.spec === "scdm8s_x8_y4"', "!r.signed && r.width[0] === 8 && r.width[1] === 8 && r.error[0] > 0",
+                   "r.width[0] > r.width[1] && r.error[0] > 0"):
+        spec = b.run("(rows.find((r) => r.map && r.error && %s) || {}).spec" % wanted)
+        assert spec, "no multiplier with " + wanted
+        b.run("select(rowOf.get(%s).index, 'table')" % json.dumps(spec))
+        b.until('[...document.querySelectorAll("#maps canvas")].some((c) => c.getAttribute("aria-label").includes("error of %s"))' % spec)
+        wrong, pixels, negative = b.run("""loadMap(rowOf.get(%s)).then((m) => {
+            let wrong = 0, pixels = 0, negative = 0;
+            for (const [k, of] of [m.product, m.error].entries()) {
+              const c = document.querySelectorAll("#maps canvas")[k], ctx = c.getContext("2d");
+              const image = ctx.getImageData(0, 0, c.width, c.height).data;
+              for (let x = 0; x < c.width; x++)
+                for (let y = 0; y < c.height; y++) {
+                  const v = of[x * m.nb + (m.nb - 1 - y)], at = 4 * (y * c.width + x);
+                  wrong += Math.sign(image[at] - image[at + 2]) !== Math.sign(v);
+                  pixels++;
+                  negative += v < 0;
+                }
+            }
+            return [wrong, pixels, negative]; })""" % json.dumps(spec))
+        assert wrong < pixels / 200, "%s: %d of %d pixels" % (spec, wrong, pixels)   # the faintest may round to 0
+        seen.append((pixels, negative > 0))
+        # what the pointer reads in the corner at the top right: the largest a and b
+        b.run('document.querySelector("#maps canvas").scrollIntoView({ block: "center" })')
+        x, y, a, c = b.run("""(() => { const r = document.querySelector("#maps canvas").getBoundingClientRect(), m = rowOf.get(%s);
+            return [r.right - 2, r.top + 2, ...m.width.map((w) => m.signed ? 2 ** (w - 1) - 1 : 2 ** w - 1)]; })()""" % json.dumps(spec))
+        b.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        b.settle()
+        text = b.run('document.querySelector("#maps output").textContent')
+        at, exact = [int(v) for v in text.split(" = ")[0].split(" × ")], int(text.split("exact ")[1].split(",")[0])
+        assert a - 3 <= at[0] <= a and c - 3 <= at[1] <= c and exact == at[0] * at[1], text
+    assert [p for p, _ in seen] == [131072, 131072, 65536] and seen[0][1], seen
+
+
+def narrow_windows_do_not_scroll_sideways(b, page):
+    b.ask("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)
+    b.until("innerWidth === 400")
+    time.sleep(0.3)   # the page waits for the end of resizing
+    b.settle()
+    wide = b.run("""[...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, .hidden, details:not([open])")
+        && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + "#" + e.id)""")
+    b.ask("Emulation.setDeviceMetricsOverride", width=1300, height=1000, deviceScaleFactor=1, mobile=False)
+    b.until("innerWidth === 1300")
+    time.sleep(0.3)
+    b.settle()
+    assert not wide, wide[:10]
+
+
 def published_tables(b, page):
     cells = """[...document.querySelectorAll("#%s tbody tr")].map((r) => [...r.children].map((c) => c.textContent))"""
     four, six = b.run(cells % "table4"), b.run(cells % "table6")
@@ -329,7 +380,8 @@ def main():
     try:
         b.attach()
         for test in (opens, click_on_a_point_selects_its_row, click_on_a_row_selects_its_point, filters, sorts,
-                     keyboard_alone_selects, heat_maps_have_the_products, published_tables, screen_readers_are_told,
+                     keyboard_alone_selects, heat_maps_have_the_products,
+                     heat_maps_have_a_across_and_b_up, narrow_windows_do_not_scroll_sideways, published_tables, screen_readers_are_told,
                      light_and_dark, given_files_are_shown, nothing_complains_and_nothing_is_fetched):
             try:
                 test(b, page)
