@@ -20,6 +20,7 @@ static const struct cli_option options[] = {
     { "cols", 0, "C", "of the array (default 8)" },
     { "dataflow", 0, dataflow_words, "weight- or output-stationary (default ws)" },
     { "acc-depth", 0, "N", "weight-stationary: rows of accumulators (default 1024)" },
+    { "pool-width", 0, "N", "rtl, gates: a pooling unit of N windows in a row (default 0: none)" },
     { "stall", 0, "PERCENT", "of the cycles each stream of the array stalls, at random (default 0)" },
     { "batch", 0, "N", "images at once (default: what suits the backend)" },
     { "sums", 0, "N", "rtl, gates: accumulators of one batch in N are compared (default 64; 0: the first)" },
@@ -43,6 +44,7 @@ static const char help[] =
     "  bitslice  the gates alone, as many images at once\n"
     "\n"
     "Every output code is compared; accumulators are too, on rtl and gates in some batches (--sums).\n"
+    "With --pool-width the array pools a layer's codes itself where a pool is all that reads them.\n"
     "Prints multiplications, cycles and utilisation by layer (cycles: of one array that does all\n"
     "images; none for bitslice). A difference is reported with image, layer and place, both\n"
     "values, and the array's tile, row, column and cycle; exit status 1. --vcd writes down the\n"
@@ -83,7 +85,7 @@ static enum axm_status get_word(const struct cli_args *a, const char *name, cons
 static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
 {
     struct axm_spec any;
-    int64_t rows, cols, depth, stall, batch, sums, vcd_cycles, processes;
+    int64_t rows, cols, depth, stall, batch, sums, vcd_cycles, processes, pool;
     int backend, dataflow;
     enum axm_status st = axm_spec_parse("exact8s", &any);
     if (st || (st = get_word(a, "backend", backend_words, COSIM_BITSLICE, &backend)) ||
@@ -94,11 +96,15 @@ static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
         (st = cli_get_int(a, "stall", 0, 90, 0, &stall)) ||
         (st = cli_get_int(a, "batch", 1, 1 << 16, 0, &batch)) ||
         (st = cli_get_int(a, "sums", 0, 1 << 30, 64, &sums)) ||
+        (st = cli_get_int(a, "pool-width", 0, 4096, 0, &pool)) ||
         (st = cli_get_int(a, "processes", 1, 256, 0, &processes)) ||
         (st = cli_get_int(a, "vcd-cycles", 1, 1 << 30, 1000, &vcd_cycles)))
         return st;
     if (cli_get(a, "vcd") && backend != COSIM_RTL && backend != COSIM_GATES)
         return fail(AXM_USAGE, "cosim: --vcd is for the backends rtl and gates; %s has no signals",
+                    cosim_backend_names[backend]);
+    if (pool && backend != COSIM_RTL && backend != COSIM_GATES)
+        return fail(AXM_USAGE, "cosim: --pool-width is for the backends rtl and gates; %s does not pool",
                     cosim_backend_names[backend]);
     *o = (struct cosim_opts){ .backend = (enum cosim_backend)backend, .array = array_defaults(&any),
         .batch = (size_t)batch, .stall_percent = (unsigned)stall, .seed = a->seed,
@@ -108,6 +114,7 @@ static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
     o->array.rows = (int)rows;
     o->array.cols = o->array.lanes = (int)cols;
     o->array.acc_depth = (int)depth;
+    o->array.pool_width = (int)pool;
     return AXM_OK;
 }
 
@@ -128,7 +135,8 @@ static void say_mismatch(const struct qgraph *q, const struct cosim_opts *o, con
         snprintf(array, sizeof array, " (array: tile at column %zu, row %zu; in it column %zu, row %zu; %s)",
                  m->tile_n, m->tile_m, m->tile_column, m->tile_row, cycle);
     (void)fail(AXM_MISMATCH, "image %zu, %s, channel %d at %d,%d: %s %d, expected %d%s", m->image, n->name,
-               m->channel, m->row, m->column, m->accumulator ? "accumulator" : "code", m->actual,
+               m->channel, m->row, m->column,
+               m->accumulator ? "accumulator" : m->pooled ? "pooled code" : "code", m->actual,
                m->expected, array);
     if (o->vcd && m->cycle != UINT64_MAX)
         note("the array's signals around it are in %s, 10 ns a cycle", o->vcd);
@@ -173,6 +181,24 @@ static enum axm_status print(const struct cli_args *a, const struct qgraph *q, c
     enum axm_status st = table_print(t, stdout, a->format);
     table_free(t);
     return st;
+}
+
+/* Which pools the array does. */
+static void say_pools(const struct qgraph *q, const struct cosim_opts *o)
+{
+    int pools = 0, in_array = 0;
+    for (int i = 0; i < q->n_nodes; i++)
+        pools += q->node[i].op == OP_MAX_POOL || q->node[i].op == OP_AVG_POOL ||
+                 q->node[i].op == OP_GLOBAL_AVG_POOL;
+    for (int i = 0; i < infer_layers(q); i++) {
+        char why[ARRAY_POOL_WHY_MAX];
+        in_array += cosim_pool(q, i, o, why) >= 0;
+        if (*why)
+            note("the pool behind %s is not done in the array: %s", q->node[infer_layer_node(q, i)].name,
+                 why);
+    }
+    if (pools && (o->backend == COSIM_RTL || o->backend == COSIM_GATES))
+        note("%d of %d pools in the array's pooling unit, the others on the host", in_array, pools);
 }
 
 static void say_result(const struct cosim_opts *o, int layers, const struct cosim_result *r, double took)
@@ -226,7 +252,9 @@ static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, c
         st = print(a, q, layer, o, &r);
     if (st == AXM_OK)
         say_result(o, layers, &r, took);
-    else if (resume && r.images)
+    if (st == AXM_OK)
+        say_pools(q, o);
+    if (st != AXM_OK && resume && r.images)
         note("cosim: %zu of %zu images are kept in %s; the same command goes on there", r.images, images.n,
              path);
     cosim_resume_close(resume);

@@ -59,6 +59,40 @@ static int64_t element(const struct geometry *g, size_t group, size_t p, size_t 
     return ((int64_t)c * g->in.h + y) * g->in.w + x;
 }
 
+/* --- pools -------------------------------------------------------------------------------- */
+
+static struct array_pool pool_of(const struct qgraph *q, const struct qnode *node)
+{
+    const struct shape in = q->node[node->input[0]].out, out = node->out;
+    struct window w = node->window;
+    if (node->op == OP_GLOBAL_AVG_POOL)
+        w = (struct window){ .kernel_h = in.h, .kernel_w = in.w, .stride_h = in.h, .stride_w = in.w };
+    return (struct array_pool){ .average = node->op != OP_MAX_POOL, .kernel_h = w.kernel_h,
+        .kernel_w = w.kernel_w, .stride_h = w.stride_h, .stride_w = w.stride_w, .pad_top = w.pad_top,
+        .pad_left = w.pad_left, .in_h = in.h, .in_w = in.w, .out_h = out.h, .out_w = out.w,
+        .zero = node->zero, .lo = node->lo, .hi = node->hi, .mult = node->multiplier, .shift = node->shift,
+        .entries = (int)qnode_multipliers(q, node) };
+}
+
+int cosim_pool(const struct qgraph *q, int layer, const struct cosim_opts *o, char why[ARRAY_POOL_WHY_MAX])
+{
+    int node = infer_layer_node(q, layer), reader = -1, readers = 0;
+    *why = '\0';
+    for (int i = 0; i < q->n_nodes; i++)
+        for (int k = 0; k < q->node[i].n_inputs; k++)
+            if (q->node[i].input[k] == node) {
+                reader = i;
+                readers++;
+            }
+    if (readers != 1 || !o->array.pool_width || (o->backend != COSIM_RTL && o->backend != COSIM_GATES))
+        return -1;
+    enum op op = q->node[reader].op;
+    if (op != OP_MAX_POOL && op != OP_AVG_POOL && op != OP_GLOBAL_AVG_POOL)
+        return -1;
+    const struct array_pool p = pool_of(q, &q->node[reader]);
+    return array_pool_fits(&o->array, &p, why) ? reader : -1;
+}
+
 /* --- setting up ------------------------------------------------------------------------ */
 
 static struct array_config array_of(const struct run *r, const struct layer *l, bool same_widths)
@@ -108,6 +142,10 @@ static enum axm_status set_up_layer(struct run *r, int i, const struct cosim_lay
     *g = geometry_of(r->q, &r->q->node[infer_layer_node(r->q, i)]);
     l->spec = *spec;
     l->mode = mode_of(m);
+    char why[ARRAY_POOL_WHY_MAX];
+    l->pool_node = cosim_pool(r->q, i, r->o, why);
+    if (l->pool_node >= 0)
+        l->pool = pool_of(r->q, &r->q->node[l->pool_node]);
     if (m->width_a > 8 || m->width_b > 8)
         return fail(AXM_USAGE, "%s: hardware is simulated with operands of at most 8 bits, got %dx%d",
                     g->node->name,
@@ -125,7 +163,7 @@ static enum axm_status set_up_layer(struct run *r, int i, const struct cosim_lay
     if (!l->weights || !l->hardware_weight)
         return fail(AXM_ENV, "cosim: out of memory");
     memcpy(l->hardware_weight, g->node->weight, weights);
-    l->hardware_weight[0] ^= r->o->fault_layer == i + 1;
+    l->hardware_weight[0] ^= (uint8_t)((r->o->fault_layer == i + 1) << r->o->fault_bit);
     for (size_t group = 0; group < g->groups && !st; group++)
         st = gemm_pack(l->gemm, (const uint8_t *)g->node->weight + group * g->n * g->k, g->n, g->k,
                        &l->weights[group]);
@@ -288,19 +326,44 @@ static enum axm_status compare(struct run *r, const struct work *w, size_t group
     return AXM_OK;
 }
 
-void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t sums)
+/* What came out of the pooling unit: [n][images][positions]. */
+static enum axm_status compare_pooled(struct run *r, const struct work *w, size_t group,
+                                      const struct stream *s)
+{
+    const struct layer *l = &r->layer[w->layer];
+    const struct shape out = r->q->node[l->pool_node].out;
+    size_t positions = (size_t)out.h * (size_t)out.w, m = w->images * positions;
+    for (size_t o = 0; o < l->geometry.n; o++)
+        for (size_t i = 0; i < m; i++) {
+            size_t image = i / positions, p = i % positions, channel = group * l->geometry.n + o;
+            int32_t want = code_value(r, w->pooled[image * shape_count(out) + channel * positions + p]);
+            if (s->y[o * m + i] == want)
+                continue;
+            cosim_report(r, w, image, channel, 0, false, want, s->y[o * m + i]);
+            struct cosim_mismatch *mismatch = &r->tally[w->worker].mismatch;
+            mismatch->pooled = true;
+            mismatch->row = (int)(p / (size_t)out.w);
+            mismatch->column = (int)(p % (size_t)out.w);
+            mismatch->tile_m = 0;   /* the results of these columns are those of one job */
+            mismatch->tile_row = i;
+            return AXM_MISMATCH;
+        }
+    return AXM_OK;
+}
+
+void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t codes,
+                 uint64_t sums)
 {
     const struct geometry *g = &r->layer[w->layer].geometry;
     struct tally *t = &r->tally[w->worker];
     struct cosim_layer_result *l = &t->layer[w->layer];
-    uint64_t outputs = w->images * g->positions * g->groups * g->n;
-    l->multiplications += outputs * g->k;
+    l->multiplications += w->images * g->positions * g->groups * g->n * g->k;
     l->cycles += c->busy;
     l->stall_x += c->stall_x;
     l->stall_w += c->stall_w;
     l->stall_y += c->stall_y;
     t->sums += sums;
-    t->codes += outputs;
+    t->codes += codes;
 }
 
 /* Batches whose accumulators an array runs, too: the same ones whoever does them. */
@@ -348,6 +411,7 @@ static enum axm_status run_array(struct run *r, const struct work *w, struct str
     struct array_sim *sim = r->array[w->worker][w->layer];
     struct array_counters counters = { 0 };
     size_t m = w->images * g->positions;
+    size_t pooled = l->pool_node >= 0 ? (size_t)l->pool.out_h * (size_t)l->pool.out_w : 0;
     bool raw = with_sums(r, w->image / r->state.batch);
     enum axm_status st = AXM_OK;
     if (r->o->backend == COSIM_RTL)
@@ -363,12 +427,18 @@ static enum axm_status run_array(struct run *r, const struct work *w, struct str
             .seed = r->o->seed + w->image };
         for (int i = 0; i < 3; i++)
             job.stall_percent[i] = r->o->stall_percent;
+        if (l->pool_node >= 0) {
+            job.pool = &l->pool;
+            job.y_stride = w->images * pooled;
+        }
         st = array_sim_gemm(sim, &job, &counters);
         if (!st)
-            st = compare(r, w, group, s, false);
+            st = l->pool_node >= 0 ? compare_pooled(r, w, group, s) : compare(r, w, group, s, false);
         if (!st && raw) {
             struct array_counters extra = { 0 };
             job.raw = true;
+            job.pool = NULL;
+            job.y_stride = s->stride;
             expected_accumulators(l, w, group, s);
             st = array_sim_gemm(sim, &job, &extra);
             if (!st)
@@ -382,7 +452,8 @@ static enum axm_status run_array(struct run *r, const struct work *w, struct str
     if (st == AXM_MISMATCH && !r->tally[w->worker].mismatch.found)
         st = fail(st, "that was in %s, images %zu..%zu", node->name, r->first + w->image,
                   r->first + w->image + w->images - 1);
-    cosim_count(r, w, &counters, raw ? m * g->n * g->groups : 0);
+    uint64_t codes = (l->pool_node >= 0 ? w->images * pooled : m) * g->n * g->groups;
+    cosim_count(r, w, &counters, codes, raw ? m * g->n * g->groups : 0);
     return st;
 }
 
@@ -395,8 +466,10 @@ static enum axm_status on_array(struct run *r, const struct work *w)
         size_t need = gemm_scratch(l->weights[group], m);
         scratch = need > scratch ? need : scratch;
     }
+    size_t pooled = l->pool_node >= 0 ? w->images * (size_t)l->pool.out_h * (size_t)l->pool.out_w : 0;
+    size_t room = pooled > stride ? pooled : stride;
     struct stream s = { .stride = stride, .x = malloc(g->k * stride),
-        .acc = malloc(g->n * stride * sizeof *s.acc), .y = malloc(g->n * stride * sizeof *s.y),
+        .acc = malloc(g->n * stride * sizeof *s.acc), .y = malloc(g->n * room * sizeof *s.y),
         .scratch = aligned_alloc(64, (scratch + 63) / 64 * 64) };
     enum axm_status st = s.x && s.acc && s.y && s.scratch ? run_array(r, w, &s)
                                                           : fail(AXM_ENV, "cosim: out of memory for %s",
@@ -416,6 +489,7 @@ static enum axm_status run_layers(struct run *r, size_t image, size_t images, in
         for (int i = 0; i < r->n_dumped; i++) {
             w.x = r->dumped[i] == from ? dump[i] : w.x;
             w.expected = r->dumped[i] == node ? dump[i] : w.expected;
+            w.pooled = r->dumped[i] == r->layer[layer].pool_node ? dump[i] : w.pooled;
         }
         enum axm_status st = in_lanes(r) ? cosim_on_gates(r, &w) : on_array(r, &w);
         if (st)
@@ -524,6 +598,8 @@ static enum axm_status list_dumped(struct run *r)
     for (int i = 0; i < r->n_layers; i++) {
         int node = infer_layer_node(r->q, i);
         wanted[node] = wanted[r->q->node[node].input[0]] = true;
+        if (r->layer[i].pool_node >= 0)
+            wanted[r->layer[i].pool_node] = true;
     }
     for (int i = 0; i < r->q->n_nodes; i++)
         if (wanted[i]) {

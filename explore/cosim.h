@@ -9,7 +9,7 @@
 #define AXM_EXPLORE_COSIM_H
 
 #include "dnn/infer.h"
-#include "gen/array.h"
+#include "sim/array.h"
 
 enum cosim_backend {
     COSIM_RTL,        /* the Verilated array, one table for all cells: control, skew, requantizer as they
@@ -29,8 +29,8 @@ struct cosim_layer {
 
 struct cosim_opts {
     enum cosim_backend backend;
-    struct array_config array;      /* of COSIM_RTL and COSIM_GATES: dimensions and dataflow; mult and
-        order are set */
+    struct array_config array;      /* of COSIM_RTL and COSIM_GATES: dimensions, dataflow and pool_width; mult
+                                     * and order are set */
     size_t batch;                   /* images at once; 0: what suits the backend */
     unsigned stall_percent;         /* of each stream of the array */
     int processes;                  /* batches go to so many worker processes; 0: to the threads.  The result
@@ -42,8 +42,8 @@ struct cosim_opts {
     const char *vcd;                /* COSIM_RTL and COSIM_GATES: file for the array's signals, vcd_cycles
                                      * before the first difference and a few after; NULL: none */
     uint64_t vcd_cycles;
-    int fault_layer;                /* test of the comparison: of this layer, from 1, the hardware gets the
-                                     * first weight with its lowest bit turned; 0: none */
+    int fault_layer, fault_bit;     /* test of the comparison: of this layer, from 1, the hardware gets the
+                                     * first weight with this bit turned; 0: none */
 };
 
 struct cosim_layer_result {
@@ -52,6 +52,7 @@ struct cosim_layer_result {
 
 struct cosim_mismatch {
     bool found, accumulator;        /* else an output code */
+    bool pooled;                    /* of the pool behind the layer: channel, row and column, too */
     size_t image;                   /* of the data set */
     int layer;                      /* as in infer.h */
     int channel, row, column;       /* of the layer's output */
@@ -90,6 +91,11 @@ struct cosim_keeper {
     enum axm_status (*load)(void *ctx, struct cosim_state *s);
     enum axm_status (*save)(void *ctx, const struct cosim_state *s);
 };
+
+/* The pool behind a layer that the array's pooling unit (array.pool_width) does: the one node that reads the
+ * layer's codes, if the unit can do it.  Its codes are compared then, the layer's own are not.  -1: none;
+ * why: "", or why not. */
+int cosim_pool(const struct qgraph *q, int layer, const struct cosim_opts *o, char why[ARRAY_POOL_WHY_MAX]);
 
 /* Refuses what cannot run before anything does: scheme ace, operands of more than 8 bits, products that do
  * not fit the array (AXM_USAGE, naming the node and the limit).  layer: one entry for all, or one per layer.

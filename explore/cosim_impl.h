@@ -25,6 +25,8 @@ struct layer {
     int32_t zero_product;
     struct axm_lut lut;                /* COSIM_RTL, as the array's order wants it */
     bool array_weight_is_a;
+    int pool_node;                     /* what the array pools, or -1 */
+    struct array_pool pool;
     struct gemm *gemm;
     struct gemm_weights **weights;     /* [groups]: dnn/'s own product, the expected accumulators */
     struct sliced *sliced;
@@ -69,6 +71,7 @@ struct work {
     size_t image, images;       /* first, relative to the run; how many */
     const uint8_t *x;           /* [images][in] codes */
     const void *expected;       /* [images][out] codes, or int32 logits */
+    const uint8_t *pooled;      /* the same of pool_node */
 };
 
 /* What the models of the hardware multiply with. */
@@ -80,8 +83,9 @@ static inline const uint8_t *hardware_weights(const struct layer *l, size_t grou
 /* Image and position are those of the batch.  The first one of a batch stays. */
 void cosim_report(struct run *r, const struct work *w, size_t image, size_t channel, size_t position,
                   bool accumulator, int32_t expected, int32_t actual);
-/* Adds to the batch's counters; sums: accumulators that were compared, or 0. */
-void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t sums);
+/* Adds to the batch's counters; codes, sums: that were compared. */
+void cosim_count(struct run *r, const struct work *w, const struct array_counters *c, uint64_t codes,
+                 uint64_t sums);
 
 /* Runs a batch; what came of it is in the worker's tally.  And adds that to the result, unless st. */
 enum axm_status cosim_batch(struct run *r, size_t batch, int worker) AXM_MUST_CHECK;

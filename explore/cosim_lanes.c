@@ -328,7 +328,7 @@ enum axm_status cosim_on_gates(struct run *r, const struct work *w)
     for (size_t group = 0; group < g->groups && !st; group++)
         st = run_group(r, w, s, group, &c, &cycles);
     /* Each lane is an array of its own: the cycles are those of every image. */
-    cosim_count(r, w, &(struct array_counters){ .busy = cycles * w->images },
-                w->images * g->positions * g->n * g->groups);
+    uint64_t values = w->images * g->positions * g->n * g->groups;
+    cosim_count(r, w, &(struct array_counters){ .busy = cycles * w->images }, values, values);
     return st;
 }

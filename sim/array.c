@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,39 +228,20 @@ static bool is_code(int v)
     return v >= -256 && v <= 255;
 }
 
-static enum axm_status check_pool(const struct array_config *c, const struct array_gemm *g)
+static bool pool_refused(char why[ARRAY_POOL_WHY_MAX], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static bool pool_refused(char why[ARRAY_POOL_WHY_MAX], const char *format, ...)
 {
-    const struct array_pool *p = g->pool;
-    if (!c->pool_width)
-        return fail(AXM_USAGE, "array: there is no pooling unit in it");
-    if (p->kernel_h < 1 || p->kernel_w < 1 || p->kernel_h > ARRAY_POOL_KERNEL_MAX ||
-        p->kernel_w > ARRAY_POOL_KERNEL_MAX)
-        return fail(AXM_USAGE, "array: pooling windows have 1..%d rows and columns, got %dx%d",
-                    ARRAY_POOL_KERNEL_MAX, p->kernel_h, p->kernel_w);
-    if (p->stride_h < 1 || p->stride_w < 1 || p->stride_h > ARRAY_POOL_KERNEL_MAX ||
-        p->stride_w > ARRAY_POOL_KERNEL_MAX || p->kernel_h > ARRAY_POOL_OVERLAP * p->stride_h)
-        return fail(AXM_USAGE, "array: pooling strides are 1..%d, and at least a %dth of a window's rows; "
-                    "got %dx%d for %dx%d", ARRAY_POOL_KERNEL_MAX, ARRAY_POOL_OVERLAP, p->stride_h,
-                    p->stride_w, p->kernel_h, p->kernel_w);
-    if (p->pad_top < 0 || p->pad_left < 0 || p->pad_top >= p->kernel_h || p->pad_left >= p->kernel_w)
-        return fail(AXM_USAGE, "array: padding of a pool must be less than its window, got %d and %d",
-                    p->pad_top, p->pad_left);
-    if (p->in_h < 1 || p->in_w < 1 || p->in_h > 65535 || p->in_w > 65535 ||
-        g->m % ((size_t)p->in_h * p->in_w))
-        return fail(AXM_USAGE, "array: %zu rows are no images of %dx%d", g->m, p->in_h, p->in_w);
-    if (p->out_h < 1 || p->out_h > 65535)
-        return fail(AXM_USAGE, "array: a pool has 1..65535 rows of windows, got %d", p->out_h);
-    if (p->out_w < 1 || p->out_w > c->pool_width)
-        return fail(AXM_USAGE, "array: its pooling unit has 1..%d windows in a row, got %d", c->pool_width,
-                    p->out_w);
-    if (g->raw || !is_code(g->zero) || !is_code(g->lo) || !is_code(g->hi))
-        return fail(AXM_USAGE, "array: pooling takes codes of -256..255");
-    return AXM_OK;
+    va_list a;
+    va_start(a, format);
+    vsnprintf(why, ARRAY_POOL_WHY_MAX, format, a);
+    va_end(a);
+    return false;
 }
 
 /* The table of averages: the last of its entries serves windows of more positions, if all have as many. */
-static enum axm_status pool_table(const struct array_pool *p, int32_t mult[ARRAY_POOL_TAPS],
-                                  int32_t shift[ARRAY_POOL_TAPS])
+static bool pool_table(const struct array_pool *p, int32_t mult[ARRAY_POOL_TAPS],
+                       int32_t shift[ARRAY_POOL_TAPS], char why[ARRAY_POOL_WHY_MAX])
 {
     int last = 0;
     for (int i = 0; i < ARRAY_POOL_TAPS; i++) {
@@ -271,21 +253,62 @@ static enum axm_status pool_table(const struct array_pool *p, int32_t mult[ARRAY
             int rows = inside(y, p->kernel_h, p->stride_h, p->pad_top, p->in_h);
             int columns = inside(x, p->kernel_w, p->stride_w, p->pad_left, p->in_w);
             if (rows < 1 || columns < 1)
-                return fail(AXM_USAGE, "array: pooling window %d,%d lies outside of %dx%d", y, x, p->in_h,
-                            p->in_w);
+                return pool_refused(why, "pooling window %d,%d lies outside of %dx%d", y, x, p->in_h,
+                                    p->in_w);
             int n = rows * columns, entry = n < ARRAY_POOL_TAPS ? n : ARRAY_POOL_TAPS;
             if (!p->average)
                 continue;
             if (entry == ARRAY_POOL_TAPS) {
                 bool cut = rows != p->kernel_h || columns != p->kernel_w;
                 if ((last && last != n) || (cut && n > ARRAY_POOL_TAPS))
-                    return fail(AXM_USAGE, "array: averages of windows that padding cuts are over at most %d "
-                                "positions, got %d", ARRAY_POOL_TAPS, p->kernel_h * p->kernel_w);
+                    return pool_refused(why, "averages of windows that padding cuts are over at most %d "
+                                        "positions, got %d", ARRAY_POOL_TAPS, p->kernel_h * p->kernel_w);
                 last = n;
             }
             mult[entry - 1] = p->mult[(n < p->entries ? n : p->entries) - 1];
             shift[entry - 1] = p->shift[(n < p->entries ? n : p->entries) - 1];
         }
+    return true;
+}
+
+bool array_pool_fits(const struct array_config *c, const struct array_pool *p, char why[ARRAY_POOL_WHY_MAX])
+{
+    int32_t table[2][ARRAY_POOL_TAPS];
+    if (!c->pool_width)
+        return pool_refused(why, "there is no pooling unit in it");
+    if (p->kernel_h < 1 || p->kernel_w < 1 || p->kernel_h > ARRAY_POOL_KERNEL_MAX ||
+        p->kernel_w > ARRAY_POOL_KERNEL_MAX)
+        return pool_refused(why, "pooling windows have 1..%d rows and columns, got %dx%d",
+                            ARRAY_POOL_KERNEL_MAX, p->kernel_h, p->kernel_w);
+    if (p->stride_h < 1 || p->stride_w < 1 || p->stride_h > ARRAY_POOL_KERNEL_MAX ||
+        p->stride_w > ARRAY_POOL_KERNEL_MAX || p->kernel_h > ARRAY_POOL_OVERLAP * p->stride_h)
+        return pool_refused(why, "pooling strides are 1..%d, and at least a %dth of a window's rows; "
+                            "got %dx%d for %dx%d", ARRAY_POOL_KERNEL_MAX, ARRAY_POOL_OVERLAP, p->stride_h,
+                            p->stride_w, p->kernel_h, p->kernel_w);
+    if (p->pad_top < 0 || p->pad_left < 0 || p->pad_top >= p->kernel_h || p->pad_left >= p->kernel_w)
+        return pool_refused(why, "padding of a pool must be less than its window, got %d and %d",
+                            p->pad_top, p->pad_left);
+    if (p->in_h < 1 || p->in_w < 1 || p->in_h > 65535 || p->in_w > 65535)
+        return pool_refused(why, "images to pool have 1..65535 rows and columns, got %dx%d", p->in_h,
+                            p->in_w);
+    if (p->out_h < 1 || p->out_h > 65535)
+        return pool_refused(why, "a pool has 1..65535 rows of windows, got %d", p->out_h);
+    if (p->out_w < 1 || p->out_w > c->pool_width)
+        return pool_refused(why, "its pooling unit has 1..%d windows in a row, got %d", c->pool_width,
+                            p->out_w);
+    return pool_table(p, table[0], table[1], why);
+}
+
+static enum axm_status check_pool(const struct array_config *c, const struct array_gemm *g)
+{
+    const struct array_pool *p = g->pool;
+    char why[ARRAY_POOL_WHY_MAX];
+    if (!array_pool_fits(c, p, why))
+        return fail(AXM_USAGE, "array: %s", why);
+    if (g->m % ((size_t)p->in_h * p->in_w))
+        return fail(AXM_USAGE, "array: %zu rows are no images of %dx%d", g->m, p->in_h, p->in_w);
+    if (g->raw || !is_code(g->zero) || !is_code(g->lo) || !is_code(g->hi))
+        return fail(AXM_USAGE, "array: pooling takes codes of -256..255");
     return AXM_OK;
 }
 
@@ -293,11 +316,13 @@ static enum axm_status set_up_pool(const struct array_config *c, const struct ar
                                    int32_t table[2][ARRAY_POOL_TAPS], struct array_run *r)
 {
     const struct array_pool *p = g->pool;
-    enum axm_status st;
+    char why[ARRAY_POOL_WHY_MAX];
     if (!p)
         return AXM_OK;
-    if ((st = check_pool(c, g)) || (st = pool_table(p, table[0], table[1])))
+    enum axm_status st = check_pool(c, g);
+    if (st)
         return st;
+    (void)pool_table(p, table[0], table[1], why);
     const struct { int low, high; } pair[] = { { p->kernel_h, p->kernel_w }, { p->stride_h, p->stride_w },
         { p->pad_top, p->pad_left }, { p->in_h, p->in_w }, { p->out_h, p->out_w } };
     for (int i = 0; i < 5; i++)

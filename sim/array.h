@@ -39,6 +39,10 @@ struct array_pool {
     int entries;
 };
 
+/* False if the array cannot pool so: why says the limit. */
+enum { ARRAY_POOL_WHY_MAX = 160 };
+bool array_pool_fits(const struct array_config *c, const struct array_pool *p, char why[ARRAY_POOL_WHY_MAX]);
+
 /* When result y[n][m] was taken, in cycles after the product began. */
 struct array_watch {
     size_t n, m;
@@ -69,7 +73,7 @@ struct array_gemm {
     unsigned stall_percent[3];  /* cycles in which weights, activations are withheld, results not taken */
     uint64_t seed;              /* of these */
     const struct array_pool *pool;   /* NULL: none; else y is [n][images * out_h * out_w] */
-    struct array_watch *watch;       /* NULL: none; without pool */
+    struct array_watch *watch;       /* NULL: none */
     const struct array_trace *trace; /* NULL: none; else of an array that was opened for it */
 };
 

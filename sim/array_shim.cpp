@@ -221,8 +221,9 @@ struct product {
     bool is_watched(const place &p) const   // the beat there
     {
         const array_job &j = r.job[p.job];
-        uint64_t n = j.n_0 + p.beat % BEATS * LANES, m = j.m_0 + p.beat / BEATS;
-        return m == r.watch_m && n <= r.watch_n && r.watch_n < n + LANES && p.beat / BEATS < j.m_count;
+        uint64_t n = j.n_0 + p.beat % BEATS * LANES, row = p.beat / BEATS;
+        return (pooled() ? 0 : j.m_0) + row == r.watch_m && n <= r.watch_n && r.watch_n < n + LANES &&
+               (pooled() || row < j.m_count);
     }
 
     void set_up_pool(registers &regs, uint64_t job) const

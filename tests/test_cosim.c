@@ -70,12 +70,16 @@ static struct cosim_opts opts_of(enum cosim_backend backend, enum array_dataflow
 
 /* What a ResNet has, and more. */
 struct features {
-    int graphs, layers, additions, strides, padded, depthwise, dense, pools;
+    int graphs, layers, additions, strides, padded, depthwise, dense, pools, in_array;
     uint64_t codes, sums;
 };
 
-static void count_features(const struct fixture *f, const struct cosim_result *r, struct features *c)
+static void count_features(const struct fixture *f, const struct cosim_opts *o, const struct cosim_result *r,
+                           struct features *c)
 {
+    char why[ARRAY_POOL_WHY_MAX];
+    for (int l = 0; l < f->layers; l++)
+        c->in_array += cosim_pool(f->q, l, o, why) >= 0;
     c->graphs++;
     c->layers += f->layers;
     c->codes += r->codes;
@@ -118,15 +122,17 @@ static void check_graphs(const struct cosim_opts *o, uint64_t first, int graphs,
             if (qnode_multiplies(&f.q->node[n]))
                 expected += qnode_multiplications(f.q, &f.q->node[n]);
         assert_int_equal(done, expected * images);
-        count_features(&f, &out, &c);
+        count_features(&f, o, &out, &c);
         fixture_release(&f);
     }
     printf("  %s, %s: %d graphs of seeds %llu.., %zu images each: %d layers (%d with stride, %d padded, "
-           "%d depthwise, %d dense), %d additions, %d pools; %llu codes and %llu accumulators equal\n",
+           "%d depthwise, %d dense), %d additions, %d pools (%d in the array); %llu codes and "
+           "%llu accumulators equal\n",
            cosim_backend_names[o->backend], o->array.dataflow == ARRAY_WS ? "ws" : "os", c.graphs,
            (unsigned long long)first, images, c.layers, c.strides, c.padded, c.depthwise, c.dense,
-           c.additions, c.pools, (unsigned long long)c.codes, (unsigned long long)c.sums);
+           c.additions, c.pools, c.in_array, (unsigned long long)c.codes, (unsigned long long)c.sums);
     CHECK(c.strides && c.padded && c.depthwise && c.additions, "these graphs have too little");
+    CHECK(!o->array.pool_width || c.in_array, "the array pools nothing");
 }
 
 TEST(test_cosim__random_graphs_on_gates)
@@ -148,6 +154,18 @@ TEST(test_cosim__random_graphs_on_the_arrays)
     check_graphs(&o, 300, getenv("AXM_FULL") ? 120 : 10, 3, 0);
     o = opts_of(COSIM_RTL, ARRAY_OS, 3, 5);
     check_graphs(&o, 600, getenv("AXM_FULL") ? 120 : 10, 3, 0);
+}
+
+TEST(test_cosim__random_graphs_pooled_in_the_arrays)
+{
+    need_verilator();
+    struct cosim_opts o = opts_of(COSIM_RTL, ARRAY_WS, 4, 4);
+    o.array.pool_width = 4;   /* too little for some */
+    o.array.acc_depth = 16;   /* an image takes several jobs */
+    check_graphs(&o, 700, getenv("AXM_FULL") ? 120 : 10, 3, 0);
+    o = opts_of(COSIM_RTL, ARRAY_OS, 3, 5);
+    o.array.pool_width = 10;
+    check_graphs(&o, 900, getenv("AXM_FULL") ? 120 : 10, 3, 0);
 }
 
 /* Each circuit is an array to compile. */
@@ -341,7 +359,10 @@ static void check_processes(enum cosim_backend backend)
         assert_true(st == AXM_OK || (o.fault_layer && st == AXM_MISMATCH));
         for (o.processes = o.fault_layer ? 3 : 1; o.processes <= 3; o.processes += 2) {
             assert_int_equal(cosim_run(f.q, f.layer, f.layers, &o, &f.im, 0, IMAGES, &other), st);
-            CHECK(!memcmp(&one.mismatch, &other.mismatch, sizeof one.mismatch),
+            const struct cosim_mismatch *a = &one.mismatch, *b = &other.mismatch;
+            CHECK(a->found == b->found && a->image == b->image && a->layer == b->layer &&
+                  a->channel == b->channel && a->row == b->row && a->column == b->column &&
+                  a->expected == b->expected && a->actual == b->actual && a->cycle == b->cycle,
                   "fault in layer %d: image %zu, layer %d; not image %zu, layer %d", o.fault_layer - 1,
                   other.mismatch.image, other.mismatch.layer, one.mismatch.image, one.mismatch.layer);
             if (st)
@@ -495,6 +516,42 @@ TEST(test_cosim__a_damaged_file_of_a_stopped_run_bad)
     }
     strbuf_release(&good);
     resumed_release(&r);
+}
+
+/* A wrong weight before a pool in the array: what leaves the pooling unit is wrong, unless all that it
+ * changes are codes below a maximum. */
+TEST(test_cosim__a_wrong_weight_is_found_in_pooled_codes)
+{
+    need_verilator();
+    enum { GRAPHS = 10, IMAGES = 3 };
+    struct cosim_opts o = opts_of(COSIM_RTL, ARRAY_OS, 3, 5);
+    o.array.pool_width = 10;
+    o.batch = 2;
+    o.fault_bit = 7;
+    int found = 0;
+    for (int i = 0; i < GRAPHS; i++) {
+        struct fixture f;
+        fixture_nodes(&f, 900 + (uint64_t)i, i % 2 ? QUANT_AFFINE : QUANT_SYMMETRIC, IMAGES, i & 2 ? 0 : 6);
+        for (int l = 0; l < f.layers; l++) {
+            char why[ARRAY_POOL_WHY_MAX];
+            int pool = cosim_pool(f.q, l, &o, why);
+            struct cosim_result out = { .layer = f.result };
+            o.fault_layer = l + 1;
+            if (pool < 0 || cosim_run(f.q, f.layer, f.layers, &o, &f.im, 0, IMAGES, &out) == AXM_OK)
+                continue;
+            const struct cosim_mismatch *m = &out.mismatch;
+            struct shape s = f.q->node[pool].out;
+            size_t result = m->image % o.batch * (size_t)(s.h * s.w) + (size_t)(m->row * s.w + m->column);
+            CHECK(m->found && m->layer == l && m->channel == 0 && m->cycle != UINT64_MAX,
+                  "graph %d: fault in layer %d, reported in layer %d, channel %d", i, l, m->layer,
+                  m->channel);
+            CHECK(m->accumulator || (m->pooled && m->tile_m + m->tile_row == result),
+                  "graph %d, layer %d: result %zu, not %zu", i, l, m->tile_m + m->tile_row, result);
+            found += m->pooled;
+        }
+        fixture_release(&f);
+    }
+    CHECK(found >= 3, "%d faults found in pooled codes", found);
 }
 
 TEST(test_cosim__ace_and_wide_operands_bad)
