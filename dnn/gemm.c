@@ -254,6 +254,9 @@ void gemm_weights_free(struct gemm_weights *w)
     free(w->base);
     free(w->dot);
     free(w->index);
+    free(w->groups);
+    free(w->group_begin);
+    free(w->spare);
     free(w);
 }
 

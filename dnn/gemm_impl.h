@@ -70,6 +70,10 @@ struct gemm_weights {
     int32_t *base;               /* [n]: the constants' sum */
     int8_t *dot;                 /* v of all terms for the dot products, see gemm_vbmi.c and gemm_dot.inc */
     uint8_t *index;              /* w as indices, for roles swapped */
+    void *groups;                /* a column's k by weight, see gemm_vbmi.c */
+    size_t *group_begin;         /* [n][ranges], and the end */
+    int32_t *spare;              /* [n]: what the groups add too much */
+    size_t group_steps, group_tables;
 };
 
 enum { GEMM_ALIGN = 64 };

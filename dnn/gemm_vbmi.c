@@ -23,7 +23,11 @@ enum {
     UNIT = 64,
     PANEL = 6,          /* units whose sums are in registers together, at most */
     SLIM = 56,          /* rows of a slim unit */
-    CHUNK = 128,        /* look-ups in a row, at most 256: 256 * 255 < 2^16 */
+    CHUNK = 256,        /* look-ups in a row, at most: 256 * 255 < 2^16 */
+    PANEL_CHUNK = 384,  /* look-ups in a row times units, at most: half of the L1 cache */
+    RANGE = 4096,       /* steps of a single unit that are grouped */
+    GROUP = 3,          /* steps with one table */
+    AHEAD = 4,          /* groups whose vectors are fetched in advance */
     TILE = 6,           /* columns of a tile of dot products */
 };
 
@@ -69,7 +73,7 @@ struct flush {
     int32_t *out;       /* of the first unit */
     size_t rows;        /* that exist from there on */
     int32_t base;
-    bool add;           /* to what is there, instead of base */
+    bool add;           /* to what is there */
     int shift;
 };
 
@@ -79,7 +83,9 @@ ALWAYS_INLINE void put(const struct flush *f, size_t row, __m512i v)
         return;
     __mmask16 m = rows_mask(f->rows - row);
     v = _mm512_sll_epi32(v, _mm_cvtsi32_si128(f->shift));
-    v = _mm512_add_epi32(v, f->add ? _mm512_maskz_loadu_epi32(m, f->out + row) : _mm512_set1_epi32(f->base));
+    v = _mm512_add_epi32(v, _mm512_set1_epi32(f->base));
+    if (f->add)
+        v = _mm512_add_epi32(v, _mm512_maskz_loadu_epi32(m, f->out + row));
     if (m == 0xffff)
         _mm512_storeu_si512(f->out + row, v);
     else
@@ -143,21 +149,29 @@ ALWAYS_INLINE void put_slim(const struct flush *all, const int planes, size_t ro
 
 /* Named variables throughout: gcc 12 keeps arrays of sums in memory. */
 #define DECLARE(i) __m512i a_low##i = zero, b_low##i = zero, a_high##i = zero, b_high##i = zero;
-#define KEEP(v) __asm__("" : "+v"(v))   /* else gcc copies each sum once per step */
+/* Instructions by name, where gcc would copy each sum once per step, and blend by a masked move, which reads
+ * three registers and so has half the ports. */
+#define IN_PLACE(add, sum, v) __asm__(add " %1, %0, %0" : "+v"(sum) : "v"(v))
+#define KEEP(v) __asm__("" : "+v"(v))
 #define KEEP_POINTER(p) __asm__("" : "+r"(p))
 #define ADD(plane, i, v) \
     do { \
         __m512i v_ = (v); \
         if (slim) { \
-            a_##plane##i = _mm512_add_epi8(a_##plane##i, v_); \
-            b_##plane##i = _mm512_add_epi64(b_##plane##i, v_); \
+            IN_PLACE("vpaddb", a_##plane##i, v_); \
+            IN_PLACE("vpaddq", b_##plane##i, v_); \
         } else { \
-            a_##plane##i = _mm512_add_epi16(a_##plane##i, v_); \
-            b_##plane##i = _mm512_add_epi16(b_##plane##i, _mm512_srli_epi16(v_, 8)); \
+            IN_PLACE("vpaddw", a_##plane##i, v_); \
+            IN_PLACE("vpaddw", b_##plane##i, _mm512_srli_epi16(v_, 8)); \
         } \
-        KEEP(a_##plane##i); \
-        KEEP(b_##plane##i); \
     } while (0)
+ALWAYS_INLINE __m512i blend(__mmask64 mask, __m512i a, __m512i b)
+{
+    __m512i v;
+    __asm__("vpblendmb %2, %1, %0%{%3%}" : "=v"(v) : "v"(a), "v"(b), "Yk"(mask));
+    return v;
+}
+
 /* Masked permutations of 256 entries, the second of what the first left, save the blending and are slower:
  * they want the mask's complement and wait for each other. */
 #define LOOK_UP(plane, i) \
@@ -167,25 +181,48 @@ ALWAYS_INLINE void put_slim(const struct flush *all, const int planes, size_t ro
         else if (bits == 7) \
             ADD(plane, i, _mm512_permutex2var_epi8(plane##0, x, plane##1)); \
         else \
-            ADD(plane, i, _mm512_mask_blend_epi8(top, _mm512_permutex2var_epi8(plane##0, x, plane##1), \
-                                                 _mm512_permutex2var_epi8(plane##2, x, plane##3))); \
+            ADD(plane, i, blend(top, _mm512_permutex2var_epi8(plane##0, x, plane##1), \
+                                _mm512_permutex2var_epi8(plane##2, x, plane##3))); \
     } while (0)
-#define STEP(i) \
-    if (units > i) { \
-        __m512i x = _mm512_load_si512(at + i * UNIT); \
+#define STEP_AT(i, address) \
+    do { \
+        __m512i x = _mm512_load_si512(address); \
         KEEP(x);   /* else gcc loads it for each permutation, and loads are what there is least of */ \
         __mmask64 top = bits == 8 ? _mm512_movepi8_mask(x) : 0; \
         (void)top; \
         LOOK_UP(low, i); \
         if (planes == 2) \
             LOOK_UP(high, i); \
-    }
+    } while (0)
+#define STEP(i) \
+    if (units > i) \
+        STEP_AT(i, at + i * UNIT);
 #define PUT(i) \
     if (units > i) { \
         if (slim) \
             put_slim(f, planes, i * SLIM, a_low##i, b_low##i, a_high##i, b_high##i); \
         else \
             put_unit(f, planes, i * UNIT, a_low##i, b_low##i, a_high##i, b_high##i); \
+    }
+
+/* Registers of a table. */
+#define LOAD_TABLE(t, h) \
+    __m512i low0 = _mm512_load_si512(t), low1 = zero, low2 = zero, low3 = zero; \
+    __m512i high0 = zero, high1 = zero, high2 = zero, high3 = zero; \
+    if (bits > 6) \
+        low1 = _mm512_load_si512(t + 64); \
+    if (bits > 7) { \
+        low2 = _mm512_load_si512(t + 128); \
+        low3 = _mm512_load_si512(t + 192); \
+    } \
+    if (planes == 2) { \
+        high0 = _mm512_load_si512(h); \
+        if (bits > 6) \
+            high1 = _mm512_load_si512(h + 64); \
+        if (bits > 7) { \
+            high2 = _mm512_load_si512(h + 128); \
+            high3 = _mm512_load_si512(h + 192); \
+        } \
     }
 
 /* Looks up `count` <= CHUNK vectors of each of the units, [count][units][UNIT], in the tables that the
@@ -202,23 +239,7 @@ ALWAYS_INLINE void panel(const bool slim, const int units, const int planes, con
         select += select_stride;
         const uint8_t *h = t + (1 << bits), *next = table + *select * pitch;
         KEEP_POINTER(next);
-        __m512i low0 = _mm512_load_si512(t), low1 = zero, low2 = zero, low3 = zero;
-        __m512i high0 = zero, high1 = zero, high2 = zero, high3 = zero;
-        if (bits > 6)
-            low1 = _mm512_load_si512(t + 64);
-        if (bits > 7) {
-            low2 = _mm512_load_si512(t + 128);
-            low3 = _mm512_load_si512(t + 192);
-        }
-        if (planes == 2) {
-            high0 = _mm512_load_si512(h);
-            if (bits > 6)
-                high1 = _mm512_load_si512(h + 64);
-            if (bits > 7) {
-                high2 = _mm512_load_si512(h + 128);
-                high3 = _mm512_load_si512(h + 192);
-            }
-        }
+        LOAD_TABLE(t, h)
         STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5)
         t = next;
     }
@@ -247,6 +268,56 @@ PANEL_FNS(1, 1) PANEL_FNS(1, 2) PANEL_FNS(1, 3) PANEL_FNS(1, 4) PANEL_FNS(1, 5) 
 #define PANEL_ROWS(S) \
     { PANEL_ROW(S, 1), PANEL_ROW(S, 2), PANEL_ROW(S, 3), PANEL_ROW(S, 4), PANEL_ROW(S, 5), PANEL_ROW(S, 6) }
 static panel_fn *const panels[2][PANEL][2][3] = { PANEL_ROWS(0), PANEL_ROWS(1) };
+
+/* Steps of a single unit with the same table. */
+struct group {
+    uint16_t k[GROUP];
+    uint32_t w;
+};
+
+ALWAYS_INLINE void prefetch(const uint8_t *p)
+{
+    _mm_prefetch((const char *)p, _MM_HINT_T0);
+}
+
+/* `count` groups, of which AHEAD more must be readable. */
+ALWAYS_INLINE void groups(const bool slim, const int planes, const int bits, const uint8_t *table,
+                          size_t pitch, const struct group *group, const uint8_t *index, size_t count,
+                          const struct flush *f)
+{
+    enum { units = 1 };
+    const __m512i zero = _mm512_setzero_si512();
+    DECLARE(0)
+    for (const struct group *end = group + count; group < end; group++) {
+        const uint8_t *t = table + group->w * pitch, *h = t + (1 << bits);
+        LOAD_TABLE(t, h)
+        for (int i = 0; i < GROUP; i++)
+            prefetch(index + (size_t)group[AHEAD].k[i] * UNIT);
+        STEP_AT(0, index + (size_t)group->k[0] * UNIT);
+        STEP_AT(0, index + (size_t)group->k[1] * UNIT);
+        STEP_AT(0, index + (size_t)group->k[2] * UNIT);
+    }
+    PUT(0)
+}
+
+typedef void groups_fn(const uint8_t *table, size_t pitch, const struct group *group, const uint8_t *index,
+                       size_t count, const struct flush *f);
+#define GROUPS_FN(S, P, B) \
+    static void groups_##S##_##P##_##B(const uint8_t *table, size_t pitch, const struct group *group, \
+                                       const uint8_t *index, size_t count, const struct flush *f) \
+    { \
+        groups(S, P, B, table, pitch, group, index, count, f); \
+    }
+#define GROUPS_FNS(S) \
+    GROUPS_FN(S, 1, 6) GROUPS_FN(S, 1, 7) GROUPS_FN(S, 1, 8) \
+    GROUPS_FN(S, 2, 6) GROUPS_FN(S, 2, 7) GROUPS_FN(S, 2, 8)
+GROUPS_FNS(0) GROUPS_FNS(1)
+#define GROUPS_ROW(S) \
+    { \
+        { groups_##S##_1_6, groups_##S##_1_7, groups_##S##_1_8 }, \
+        { groups_##S##_2_6, groups_##S##_2_7, groups_##S##_2_8 }, \
+    }
+static groups_fn *const grouped[2][2][3] = { GROUPS_ROW(0), GROUPS_ROW(1) };
 
 /* 64 bytes in the order of a unit's vector. */
 static __m512i unit_order(bool slim)
@@ -278,10 +349,11 @@ static double step_cycles(size_t units, bool slim, int bits)
         { [6] = 2.0, [7] = 2.5, [8] = 4.2 }, { [6] = 1.5, [7] = 2.0, [8] = 3.75 },
     };
     size_t n_panels = panel_count(units, bits);
-    double sum = 0, loads = (double)(1 << bits) / 64 + 0.5;
+    double sum = 0;
     for (size_t p = 0; p < n_panels; p++) {
         size_t u = panel_begin(units, n_panels, p + 1) - panel_begin(units, n_panels, p);
         double compute = (double)u * cycles[slim][bits];
+        double loads = 1.5 * (1 << bits) / 64 + 0.5 * (double)u + 1.2;
         sum += compute > loads ? compute : loads;
     }
     return sum;
@@ -306,15 +378,16 @@ static struct cover cover(size_t m, int bits)
     return best;
 }
 
-/* Steps of a chunk, of which there are so many. */
-static size_t chunk_count(size_t k)
+/* Chunks of a panel's steps. */
+static size_t chunk_count(size_t k, size_t units)
 {
-    return (k + CHUNK - 1) / CHUNK;
+    size_t most = least(CHUNK, PANEL_CHUNK / units);
+    return (k + most - 1) / most;
 }
 
-static size_t chunk_begin(size_t k, size_t c)
+static size_t chunk_begin(size_t k, size_t units, size_t c)
 {
-    return k * c / chunk_count(k);
+    return k * c / chunk_count(k, units);
 }
 
 /* Vectors k0 .. k0 + count - 1 of `units` units from row `first`, as [count][units][UNIT]. */
@@ -345,17 +418,115 @@ static void planes_of_units(const struct gemm_weights *w, bool slim, size_t firs
     for (size_t p = 0; p < n_panels; p++) {
         size_t begin = panel_begin(units, n_panels, p), u = panel_begin(units, n_panels, p + 1) - begin;
         size_t row = first + begin * (slim ? SLIM : UNIT);
-        for (size_t c = 0; c < chunk_count(w->k); c++) {
-            size_t k0 = chunk_begin(w->k, c), count = chunk_begin(w->k, c + 1) - k0;
+        for (size_t c = 0; c < chunk_count(w->k, u); c++) {
+            size_t k0 = chunk_begin(w->k, u, c), count = chunk_begin(w->k, u, c + 1) - k0;
             fill_index(f, slim, x + k0 * x_stride, x_stride, m, row, u, count, index);
             for (int plane = 0; plane < f->n_planes; plane += 2) {
                 int group = f->n_planes - plane >= 2 ? 2 : 1;
                 panel_fn *fn = panels[slim][u - 1][group - 1][f->class_bits - 6];
                 for (size_t n = 0; n < w->n; n++) {
-                    struct flush to = { acc + n * acc_stride + row, m - row, w->base[n],
-                                        f->n_terms || k0 || plane, 8 * plane };
+                    bool add = f->n_terms || k0 || plane;
+                    struct flush to = { acc + n * acc_stride + row, m - row, add ? 0 : w->base[n], add,
+                                        8 * plane };
                     fn(f->plane + ((size_t)plane << f->class_bits), pitch, w->w + n * w->k + k0, 1, index,
                        count, &to);
+                }
+            }
+        }
+    }
+}
+
+/* Ranges of k that are grouped. */
+static size_t range_count(size_t k)
+{
+    return (k + RANGE - 1) / RANGE;
+}
+
+static size_t range_begin(size_t k, size_t r)
+{
+    return k * r / range_count(k);
+}
+
+/* Groups the k of column n by weight, range by range; where that leaves room in a group, its vectors are the
+ * zeros behind the range's, and *spare is what they add to the sum.  Returns the number of groups. */
+static size_t group_column(struct gemm_weights *w, size_t n, struct group *out, size_t *begin,
+                           int32_t *spare)
+{
+    const struct gemm_form *f = &w->g->f;
+    const uint8_t *row = w->w + n * w->k;
+    size_t count = 0;
+    uint32_t sum = 0;
+    for (size_t r = 0; r < range_count(w->k); r++) {
+        size_t k0 = range_begin(w->k, r), k1 = range_begin(w->k, r + 1);
+        size_t of[256] = { 0 }, seen[256] = { 0 }, first[256];
+        begin[r] = count;
+        for (size_t k = k0; k < k1; k++)
+            of[row[k]]++;
+        for (size_t v = 0; v < 256; v++) {
+            first[v] = count;
+            count += (of[v] + GROUP - 1) / GROUP;
+            w->group_tables += of[v] > 0;
+            for (size_t i = first[v]; i < count; i++) {
+                out[i].w = (uint32_t)v;
+                for (int j = 0; j < GROUP; j++)
+                    out[i].k[j] = (uint16_t)(k1 - k0);
+            }
+            uint32_t spares = (uint32_t)((count - first[v]) * GROUP - of[v]);
+            for (int p = 0; p < f->n_planes && spares; p++)
+                sum += spares * f->plane[(v * (size_t)f->n_planes + (size_t)p) << f->class_bits] << 8 * p;
+        }
+        for (size_t k = k0; k < k1; k++) {
+            size_t at = seen[row[k]]++;
+            out[first[row[k]] + at / GROUP].k[at % GROUP] = (uint16_t)(k - k0);
+        }
+    }
+    *spare = (int32_t)sum;
+    return count;
+}
+
+static enum axm_status pack_groups(struct gemm_weights *w)
+{
+    size_t ranges = range_count(w->k), at = 0, most = least(w->k, w->k / GROUP + 256 * ranges);
+    w->groups = gemm_alloc((w->n * most + AHEAD) * sizeof(struct group));
+    w->group_begin = gemm_alloc((w->n * ranges + 1) * sizeof *w->group_begin);
+    w->spare = gemm_alloc(w->n * sizeof *w->spare);
+    if (!w->groups || !w->group_begin || !w->spare)
+        return fail(AXM_ENV, "out of memory for %zu x %zu weights", w->n, w->k);
+    for (size_t n = 0; n < w->n; n++) {
+        size_t *begin = w->group_begin + n * ranges;
+        size_t count = group_column(w, n, (struct group *)w->groups + at, begin, &w->spare[n]);
+        for (size_t r = 0; r < ranges; r++)
+            begin[r] += at;
+        at += count;
+    }
+    w->group_begin[w->n * ranges] = at;
+    w->group_steps = at * GROUP;
+    return AXM_OK;
+}
+
+/* One unit: each table serves a group of steps, else its loading would take the time. */
+static void planes_by_groups(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m,
+                             int32_t *acc, size_t acc_stride, uint8_t *index)
+{
+    const struct gemm_form *f = &w->g->f;
+    const struct group *groups = w->groups;
+    size_t pitch = (size_t)f->n_planes << f->class_bits, ranges = range_count(w->k);
+    bool slim = m <= SLIM;
+    for (size_t r = 0; r < ranges; r++) {
+        size_t k0 = range_begin(w->k, r), count = range_begin(w->k, r + 1) - k0;
+        fill_index(f, slim, x + k0 * x_stride, x_stride, m, 0, 1, count, index);
+        _mm512_store_si512(index + count * UNIT, _mm512_setzero_si512());
+        for (int plane = 0; plane < f->n_planes; plane += 2) {
+            int pair = f->n_planes - plane >= 2 ? 2 : 1;
+            groups_fn *fn = grouped[slim][pair - 1][f->class_bits - 6];
+            for (size_t n = 0; n < w->n; n++) {
+                const size_t *begin = w->group_begin + n * ranges + r;
+                for (size_t i = begin[0]; i < begin[1]; i += CHUNK / GROUP) {
+                    bool first = r == 0 && plane == 0 && i == begin[0], add = f->n_terms || !first;
+                    uint32_t base = first ? (add ? 0 : (uint32_t)w->base[n]) - (uint32_t)w->spare[n] : 0;
+                    struct flush to = { acc + n * acc_stride, m, (int32_t)base, add, 8 * plane };
+                    fn(f->plane + ((size_t)plane << f->class_bits), pitch, groups + i, index,
+                       least(CHUNK / GROUP, begin[1] - i), &to);
                 }
             }
         }
@@ -426,10 +597,21 @@ static void pack_index(struct gemm_weights *w)
     }
 }
 
-static bool by_x(const struct gemm_weights *w, size_t m)
+/* Cycles of a step of all rows and columns: with a table for each weight, by groups of weights, with a table
+ * for each activation. */
+enum way { BY_W, BY_GROUPS, BY_X };
+
+static enum way quickest(const struct gemm_weights *w, size_t m)
 {
-    return w->index && step_cycles((w->n + UNIT - 1) / UNIT, false, 8) * (double)m <
-                           cover(m, w->g->f.class_bits).cycles * (double)w->n;
+    static const double step[] = { [6] = 2.8, [7] = 3.3, [8] = 4.7 };
+    static const double table[] = { [6] = 1.5, [7] = 2.5, [8] = 8.0 };
+    int bits = w->g->f.class_bits;
+    double k = (double)w->k, by_w = cover(m, bits).cycles * (double)w->n * k;
+    double by_groups = step[bits] * (double)w->group_steps + table[bits] * (double)w->group_tables;
+    double by_x = (step_cycles((w->n + UNIT - 1) / UNIT, false, 8) + 2) * (double)m * k;
+    if (w->index && by_x < by_w && (by_x < by_groups || m > UNIT))
+        return BY_X;
+    return m <= UNIT && by_groups < by_w ? BY_GROUPS : BY_W;
 }
 
 /* --- terms ---------------------------------------------------------------------------------- */
@@ -469,7 +651,7 @@ static void pack_unit(const struct gemm_weights *w, int first, int last, const u
     }
 #define DOT_PUT(c) \
     if (columns > c) { \
-        struct flush f = { acc + c * acc_stride, rows, base[c], add, 0 }; \
+        struct flush f = { acc + c * acc_stride, rows, add ? 0 : base[c], add, 0 }; \
         put(&f, 0, s##c##0); \
         if (vectors > 1) \
             put(&f, 16, s##c##1); \
@@ -575,7 +757,7 @@ static enum axm_status pack(struct gemm_weights *w)
     pack_terms(w, first_unsigned(f), f->n_terms, pack_terms(w, 0, first_unsigned(f), w->dot));
     if (w->index)
         pack_index(w);
-    return AXM_OK;
+    return f->n_planes ? pack_groups(w) : AXM_OK;
 }
 
 static size_t scratch(const struct gemm_weights *w, size_t m)
@@ -584,7 +766,7 @@ static size_t scratch(const struct gemm_weights *w, size_t m)
     size_t bytes = (size_t)f->n_terms * UNIT * gemm_round_up(w->k, 4), planes = 0;
     (void)m;
     if (f->n_planes)
-        planes = (size_t)PANEL * UNIT * CHUNK;
+        planes = (size_t)UNIT * (PANEL_CHUNK + least(w->k, RANGE) + 1);
     if (w->index)
         planes += UNIT * sizeof(int32_t) * gemm_round_up(w->n, UNIT);
     return bytes > planes ? bytes : planes;
@@ -600,10 +782,15 @@ static void run(const struct gemm_weights *w, const uint8_t *x, size_t x_stride,
     if (f->n_terms > split)
         terms(w, split, f->n_terms, w->dot + (size_t)split * w->n * gemm_round_up(w->k, 4), x, x_stride, m,
               acc, acc_stride, scratch);
-    if (f->n_planes && by_x(w, m))
-        planes_by_x(w, x, x_stride, m, acc, acc_stride, (int32_t *)(void *)(scratch + UNIT * CHUNK), scratch);
-    else if (f->n_planes)
-        planes_by_w(w, x, x_stride, m, acc, acc_stride, scratch);
+    if (f->n_planes)
+        switch (quickest(w, m)) {
+        case BY_W: planes_by_w(w, x, x_stride, m, acc, acc_stride, scratch); break;
+        case BY_GROUPS: planes_by_groups(w, x, x_stride, m, acc, acc_stride, scratch); break;
+        case BY_X:
+            planes_by_x(w, x, x_stride, m, acc, acc_stride, (int32_t *)(void *)(scratch + UNIT * CHUNK),
+                        scratch);
+            break;
+        }
     for (size_t n = 0; n < w->n && !f->n_terms && !f->n_planes; n++)
         for (size_t i = 0; i < m; i++)
             acc[n * acc_stride + i] = w->base[n];

@@ -92,7 +92,8 @@ TEST(test_gemm__families_equal_the_definition)
 /* A table of random entries and one of a kind; the product's bits hold them. */
 static struct axm_mul *table(struct rng *r, int kind, bool is_signed)
 {
-    enum { RANDOM, LOWEST, HIGHEST, EXTREMES, BIT_LINEAR, RANK_1, LOW_BITS, NEAR_EXACT, ALTERNATING };
+    enum { RANDOM, LOWEST, HIGHEST, EXTREMES, BIT_LINEAR, RANK_1, LOW_BITS, NEAR_EXACT, ALTERNATING,
+           MOSTLY_HIGHEST };
     static int32_t value[65536], e[65536];
     int32_t low = is_signed ? -32768 : 0, high = is_signed ? 32767 : 65535, u[256], v[256];
     struct axm_lut l = { .width_a = 8, .width_b = 8, .is_signed = is_signed, .value = value };
@@ -119,14 +120,15 @@ static struct axm_mul *table(struct rng *r, int kind, bool is_signed)
             case RANK_1: *p = u[a] * v[b]; break;
             case LOW_BITS: *p = x * y + e[(a & 15) << 4 | (b & 15)]; break;
             case NEAR_EXACT: *p = x * y + e[a << 8 | b]; break;
-            default: *p = (a ^ b) & 1 ? low : high; break;
+            case ALTERNATING: *p = (a ^ b) & 1 ? low : high; break;
+            default: *p = (a + b) % 255 ? high : low; break;
             }
             *p = *p < low ? low : *p > high ? high : *p;
         }
     assert_int_equal(axm_mul_open_lut("table", &l, &m), AXM_OK);
     return m;
 }
-enum { TABLES = 9 };
+enum { TABLES = 10 };
 
 TEST(test_gemm__tables_of_every_kind_equal_the_definition)
 {
@@ -162,7 +164,7 @@ TEST(test_gemm__every_plan_equals_the_definition)
 }
 
 /* Sums of bytes are moved to 32 bits every 256 look-ups: lengths around it, and long ones; few rows with
- * many columns swap the roles; one row, one column. */
+ * many columns swap the roles; few rows and a long sum go by weight; one row, one column. */
 TEST(test_gemm__shapes_at_the_edges)
 {
     static const size_t shape[][3] = {   /* m, n, k */
@@ -170,6 +172,7 @@ TEST(test_gemm__shapes_at_the_edges)
         { 17, 130, 513 }, { 10, 64, 128 }, { 10, 10, 64 },  { 784, 4, 9 },   { 676, 8, 1 },
         { 257, 6, 3 },    { 48, 5, 2 },    { 33, 12, 31 },  { 2, 200, 600 }, { 449, 1, 7 },
         { 16, 128, 300 }, { 256, 7, 4 },   { 9, 33, 4200 },
+        { 64, 3, 2304 },  { 50, 2, 4500 }, { 130, 2, 1030 },
     };
     struct rng r;
     rng_init(&r, 4, 0);
