@@ -68,4 +68,9 @@ small="--images 1300 --validation 300 --epochs 1 --quiet --format csv"
     [ "$(cut -d, -f1,2,7 "$work/whole" | tail -n +2 | tr '\n' ' ')" = "256,0.001,99.19 256,0.0005,99.19 500,0.001, 500,0.0005, " ] ||
         echo "printed: $(cut -d, -f1,2,7 "$work/whole" | tr '\n' ' ')"
     find "$work/calm" -name '*.checkpoint' | grep . && echo "checkpoints stay behind"
+    # A cell is announced when it is trained: now none, and of a larger grid the new ones.
+    "$axmul" sweep lenet5i -o "$work/cut" --batch 256,500 --lr 1e-3,5e-4 --images 1300 --validation 300 --epochs 1 2> "$work/err" > /dev/null
+    grep -c 'learning rate' "$work/err" | grep -vx 0 | sed 's/$/ cells trained again/'
+    "$axmul" sweep lenet5i -o "$work/cut" --batch 256,900 --lr 1e-3 --images 1300 --validation 300 --epochs 1 2> "$work/err" > /dev/null
+    [ "$(grep 'learning rate' "$work/err")" = "batch 900, learning rate 0.001" ] || echo "trained: $(grep 'learning rate' "$work/err" | tr '\n' ';')"
 } 2>&1 | verdict goes_on_where_it_stopped
