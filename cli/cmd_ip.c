@@ -18,6 +18,7 @@ static const char symbol_words[] = "vector|neuron", binning_words[] = "uniform|a
 
 static const struct cli_option options[] = {
     { "mult", 0, "SPEC[,SPEC]...", "the multiplier, or one for each layer (default exact); several: each" },
+    { "name", 0, "TEXT...", "what to call the row of --mult; several: in turn" },
     { "paper", 0, NULL, "the exact multiplier and the 20 SCDM8 of Shakibhamedan et al. 2024" },
     { "published", 0, NULL, "the exact multiplier and the four assignments of its Table 3" },
     NETWORK_ORDER_OPTION,
@@ -242,7 +243,7 @@ static enum axm_status assignments(struct job *j, const struct qgraph *q, const 
         st = s.failed ? out_of_memory() : assignment(j, q, model, epoch, row, s.s);
     }
     for (int i = 0; st == AXM_OK && (specs = cli_get_nth(j->args, "mult", i)); i++)
-        st = assignment(j, q, model, epoch, NULL, specs);
+        st = assignment(j, q, model, epoch, cli_get_nth(j->args, "name", i), specs);
     strbuf_release(&s);
     return st;
 }
@@ -392,7 +393,7 @@ static void add_range(const struct job *j, struct strbuf *out, char axis)
 static const char *const colours[] = {
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#b07aa1", "#9c755f", "#edc948",
 };
-enum { COLOURS = sizeof colours / sizeof *colours, SHAPES = 6 };
+enum { COLOURS = sizeof colours / sizeof *colours, SHAPES = 8 };
 
 /* One layer over the epochs: a curve, its end a larger point. */
 static void add_curve(struct strbuf *out, const char *data, int layer, int epochs, const char *colour,
@@ -412,15 +413,22 @@ static void add_points(struct strbuf *out, const char *data, int layer, int from
                 from, to, look, colour);
 }
 
+/* gnuplot would run what stands between backticks. */
 static void add_key(struct strbuf *out, const char *look, const char *colour, const char *title)
 {
-    strbuf_addf(out, ", NaN with points %s lc rgb \"%s\" title \"%.40s\"", look, colour, title);
+    char text[41];
+    snprintf(text, sizeof text, "%s", title);
+    for (char *c = text; *c; c++)
+        if (strchr("\"\\`", *c) || (unsigned char)*c < ' ')
+            *c = '?';
+    strbuf_addf(out, ", NaN with points %s lc rgb \"%s\" title \"%s\"", look, colour, text);
 }
 
 /* Few results have a shape each; of many, the first is what the others are compared with. */
 static void add_script(const struct job *j, const char *data, const char *image, struct strbuf *out)
 {
-    static const char *const shape[SHAPES] = { "pt 7", "pt 5", "pt 9", "pt 11", "pt 13", "pt 2" };
+    static const char *const shape[SHAPES] = { "pt 7", "pt 5", "pt 9", "pt 11", "pt 13", "pt 2", "pt 1",
+                                               "pt 3" };
     static const char ring[] = "pt 6 ps 1.5 lw 1.5", dark[] = "#222222";
     const struct result *r = j->result;
     int n = j->results;
@@ -561,6 +569,13 @@ static enum axm_status run(const struct cli_args *args)
         st = cli_get_int(args, "bins", 2, PLANE_BINS_MAX, 30, &bins);
     if (st == AXM_OK && j.binning < 0 && cli_get(args, "bins"))
         st = fail(AXM_USAGE, "ip: --bins has a meaning with --binning only");
+    int names = 0, mults = 0;
+    while (cli_get_nth(args, "name", names))
+        names++;
+    while (cli_get_nth(args, "mult", mults))
+        mults++;
+    if (st == AXM_OK && names > mults)
+        st = fail(AXM_USAGE, "ip: %d --name for %d --mult; each is the name of one", names, mults);
     if (st == AXM_OK && cli_get(args, "every") && !file_is_dir(what))
         st = fail(AXM_USAGE, "ip: --every is of a directory of epochs, %s is none", what);
     if (st == AXM_OK) {

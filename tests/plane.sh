@@ -115,6 +115,12 @@ if command -v gnuplot > /dev/null; then
         for f in 3 4 5; do
             for layer in conv1 fc3; do grep -q "$layer" "$work/$f.svg" || echo "figure $f does not name $layer"; done
         done
+        name='mine`touch '"$work"'/ran`"\'
+        ip --images 20 --mult scdm8s_x5_y2 --name "$name" --mult exact8s --svg "$work/named.svg" > "$work/named" || echo "--name: exit code $?"
+        grep -q 'mine?touch' "$work/named.svg" || echo "the picture does not have the name"
+        [ ! -e "$work/ran" ] || echo "gnuplot ran a name"
+        cut -d, -f2 "$work/named" | grep -q '^"mine' || echo "the table does not have the name"
+        [ "$(grep -c ',exact8s,conv1,' "$work/named")" = 1 ] || echo "a row without a name lacks its multipliers"
         grep -q 'Table 3, row 4' "$work/5.svg" || echo "figure 5 does not name the assignments"
         ip --images 1 --svg "$work/one.svg" > /dev/null || echo "one image: exit code $?"
     } 2>&1 | verdict pictures_name_their_layers
@@ -127,6 +133,7 @@ fi
     expect 2 'no epoch-N.axm' "$axmul" ip "$work"
     expect 2 'vector or neuron' "$axmul" ip builtin:lenet5i --symbol pixel
     expect 2 'with --binning only' "$axmul" ip builtin:lenet5i --bins 4
+    expect 2 'each is the name of one' "$axmul" ip builtin:lenet5i --name a --mult exact8s --name b
     expect 2 'is none' "$axmul" ip builtin:lenet5i --every 2
     expect 3 'No such file' "$axmul" ip "$work/none.axm"
     expect 2 'as many as lenet5i has (8)' "$axmul" ip builtin:lenet5i --mult exact8s,exact8s

@@ -158,7 +158,8 @@ def click_on_a_point_selects_its_row(b, page):
         b.run('document.querySelector("#scatter").scrollIntoView({ block: "center" })')
         name, x, y = b.run("""(() => { const i = Math.floor(%g * scatter.points.length), p = scatter.points[i];
             const [x, y] = placeOf(p), r = scatter.plot.over.getBoundingClientRect();
-            return [scatter.points[nearest(x, y)].row.spec, r.left + x, r.top + y]; })()""" % k)
+            const far = (q) => Math.hypot(placeOf(q)[0] - x, placeOf(q)[1] - y);   // another may lie upon it
+            return [scatter.points.find((q) => far(q) < 1e-9).row.spec, r.left + x, r.top + y]; })()""" % k)
         b.click(x, y)
         assert b.run(SELECTED) == [name], "clicked %s, selected %s" % (name, b.run(SELECTED))
         assert b.run('document.querySelector("#selected-title").textContent') == "Selected: " + name
@@ -281,6 +282,11 @@ def heat_maps_have_a_across_and_b_up(b, page):
                 }
             }
             return [wrong, pixels, negative]; })""" % json.dumps(spec))
+        # and their mean and largest error are the columns of the table
+        errors = b.run("""loadMap(rowOf.get(%s)).then((m) => { let sum = 0, most = 0;
+            for (const e of m.error) { sum += Math.abs(e); most = Math.max(most, Math.abs(e)); }
+            return [sum / m.error.length, most, ...rowOf.get(%s).error.slice(0, 3)]; })""" % (json.dumps(spec), json.dumps(spec)))
+        assert abs(errors[0] / errors[2] - 1) < 1e-4 and errors[1] == errors[4], "%s: MAE, WCE %s" % (spec, errors)
         assert wrong < pixels / 200, "%s: %d of %d pixels" % (spec, wrong, pixels)   # the faintest may round to 0
         seen.append((pixels, negative > 0))
         # what the pointer reads in the corner at the top right: the largest a and b
