@@ -182,6 +182,9 @@ docs-search: all  ## measure again what docs/search.md says (half an hour)
 	B=$B scripts/docs_search.sh models/lenet5i-int8.axm > $B/search.md.tmp && mv $B/search.md.tmp docs/search.md
 	rm -rf $B/docs-search
 
+docs-array: all  ## measure again what docs/array-synthesis.md says (some minutes)
+	B=$B scripts/docs_array.sh > $B/array-synthesis.md.tmp && mv $B/array-synthesis.md.tmp docs/array-synthesis.md
+
 docs-training: all $B/lenet5i.axm $B/resnet8.axm  ## train, quantize and run again what docs/trained.md says
 	B=$B scripts/docs_trained.sh $B/lenet5i.axm $B/resnet8.axm > $B/trained.md.tmp && mv $B/trained.md.tmp docs/trained.md
 
@@ -223,6 +226,6 @@ clean:  ## delete everything that was made
 -include $(DEPS)
 
 .PHONY: all help setup setup-data tests check check-full fuzzers bench demo models report-assets docs-power docs-accuracy
-.PHONY: docs-search docs-training docs-plane docs-sweep install clean
+.PHONY: docs-search docs-training docs-plane docs-array docs-sweep install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

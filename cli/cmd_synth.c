@@ -14,6 +14,10 @@ static const struct cli_option options[] = {
     { "mult", 0, "SPEC[,SPEC...]", "array: the multipliers; savings are against the first" },
     ARRAY_CONFIG_OPTIONS,
     { "modules", 0, NULL, "array: what each kind of module takes" },
+    { "fpga", 0, "ice40|xilinx", "array: LUTs of an iCE40 HX8K or a 7-series instead of library cells" },
+    { "dsp", 0, NULL, "array, --fpga xilinx: DSP blocks may be used: by exactN and by the requantizers" },
+    { "place", 0, NULL, "array, --fpga ice40: place and route with nextpnr: MHz of a cell, and of all cells "
+                        "with their skew if they fit" },
     { "max-fanout", 0, "N", "array: a net with more pins gets a tree of buffers (default 16; 0: none does)" },
     { 0 },
 };
@@ -100,7 +104,7 @@ static enum axm_status add_row(struct table *t, const struct power *p, const str
 
 static const char *array_only(const struct cli_args *args)
 {
-    static const char *const options[] = { "mult", "modules", "max-fanout" };
+    static const char *const options[] = { "mult", "modules", "fpga", "dsp", "place", "max-fanout" };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (cli_get(args, options[i]))
             return options[i];

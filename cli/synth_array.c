@@ -44,6 +44,43 @@ static const struct table_column module_columns[] = {
 };
 enum { MODULE_COLUMNS = 12 };
 
+static const struct table_column fpga_columns[] = {
+    { "spec", NULL, CELL_TEXT, 0 },
+    { "dataflow", NULL, CELL_TEXT, 0 },
+    { "rows", NULL, CELL_INT, 0 },
+    { "cols", NULL, CELL_INT, 0 },
+    { "fpga", NULL, CELL_TEXT, 0 },
+    { "dsp", NULL, CELL_TEXT, 0 },
+    { "mult_luts", "mult LUTs", CELL_INT, 0 },
+    { "pe_luts", "cell LUTs", CELL_INT, 0 },
+    { "array_luts", "array LUTs", CELL_INT, 0 },
+    { "mult_saving_percent", "mult -%", CELL_REAL, -1 },
+    { "pe_saving_percent", "cell -%", CELL_REAL, -1 },
+    { "array_saving_percent", "array -%", CELL_REAL, -1 },
+    { "mult_carries", "mult carries", CELL_INT, 0 },
+    { "pe_carries", "cell carries", CELL_INT, 0 },
+    { "array_carries", "array carries", CELL_INT, 0 },
+    { "pe_flip_flops", "cell FFs", CELL_INT, 0 },
+    { "array_flip_flops", "array FFs", CELL_INT, 0 },
+    { "pe_dsps", "cell DSPs", CELL_INT, 0 },
+    { "array_dsps", "array DSPs", CELL_INT, 0 },
+    { "array_rams", "array RAMs", CELL_INT, 0 },
+    { "pe_max_mhz", "cell MHz", CELL_REAL, -1 },
+    { "core_max_mhz", "core MHz", CELL_REAL, -1 },
+};
+enum { FPGA_COLUMNS = 22 };
+
+static const struct table_column fpga_module_columns[] = {
+    { "spec", NULL, CELL_TEXT, 0 },      { "dataflow", NULL, CELL_TEXT, 0 },
+    { "rows", NULL, CELL_INT, 0 },       { "cols", NULL, CELL_INT, 0 },
+    { "fpga", NULL, CELL_TEXT, 0 },      { "module", NULL, CELL_TEXT, 0 },
+    { "what", NULL, CELL_TEXT, 0 },      { "instances", NULL, CELL_INT, 0 },
+    { "luts", NULL, CELL_INT, 0 },       { "carries", NULL, CELL_INT, 0 },
+    { "flip_flops", NULL, CELL_INT, 0 }, { "dsps", NULL, CELL_INT, 0 },
+    { "rams", NULL, CELL_INT, 0 },
+};
+enum { FPGA_MODULE_COLUMNS = 13 };
+
 /* Everything of one run. */
 struct job {
     const struct cli_args *args;
@@ -80,7 +117,8 @@ static void begin_row(struct job *j, const struct array_config *c)
     table_text(j->table, c->dataflow == ARRAY_WS ? "ws" : "os");
     table_int(j->table, c->rows);
     table_int(j->table, c->cols);
-    table_text(j->table, j->opts.lib->name);
+    table_text(j->table, j->opts.lib ? j->opts.lib->name :
+                         j->opts.target == ARRAY_ICE40 ? "ice40" : "xilinx");
 }
 
 static void add_summary(struct job *j, const struct array_config *c, const struct array_result *r,
@@ -117,6 +155,37 @@ static void add_summary(struct job *j, const struct array_config *c, const struc
     strbuf_release(&points);
 }
 
+static double mhz_of(const struct array_path *p)
+{
+    return p->period_ns > 0 ? 1000 / p->period_ns : NAN;
+}
+
+static void add_fpga(struct job *j, const struct array_config *c, const struct array_result *r)
+{
+    struct table *t = j->table;
+    struct figures f = { (double)r->mult.luts, (double)r->pe.luts, (double)r->total.luts };
+    if (!j->first.array)
+        j->first = f;
+    begin_row(j, c);
+    table_text(t, j->opts.dsp ? "yes" : "no");
+    table_int(t, r->mult.luts);
+    table_int(t, r->pe.luts);
+    table_int(t, r->total.luts);
+    table_real(t, saving(j->first.mult, f.mult));
+    table_real(t, saving(j->first.pe, f.pe));
+    table_real(t, saving(j->first.array, f.array));
+    table_int(t, r->mult.carries);
+    table_int(t, r->pe.carries);
+    table_int(t, r->total.carries);
+    table_int(t, r->pe.flip_flops);
+    table_int(t, r->total.flip_flops);
+    table_int(t, r->pe.dsps);
+    table_int(t, r->total.dsps);
+    table_int(t, r->total.rams);
+    table_real(t, mhz_of(&r->pe_path));
+    table_real(t, mhz_of(&r->in_array));
+}
+
 static void add_module(struct job *j, const struct array_config *c, const struct array_part *p, double all)
 {
     struct table *t = j->table;
@@ -124,6 +193,14 @@ static void add_module(struct job *j, const struct array_config *c, const struct
     table_text(t, p->module);
     table_text(t, p->what);
     table_int(t, p->instances);
+    if (!j->opts.lib) {
+        table_int(t, p->luts);
+        table_int(t, p->carries);
+        table_int(t, p->flip_flops);
+        table_int(t, p->dsps);
+        table_int(t, p->rams);
+        return;
+    }
     table_int(t, p->cells);
     table_int(t, p->flip_flops);
     table_real(t, p->area_um2);
@@ -141,6 +218,8 @@ static enum axm_status add_array(struct job *j, int i)
         for (int p = 0; p < r.n_parts; p++)
             add_module(j, c, &r.part[p], r.total.area_um2);
         add_module(j, c, &r.total, r.total.area_um2);
+    } else if (st == AXM_OK && !j->opts.lib) {
+        add_fpga(j, c, &r);
     } else if (st == AXM_OK) {
         struct mul_circuit mult = { 0 };
         struct synth_opts o = { .mode = SYNTH_ADDERS, .lib = j->opts.lib, .mapped = j->opts.mapped };
@@ -202,13 +281,33 @@ static enum axm_status check_options(const struct cli_args *a)
                     "[--rows N] [--cols N] ...");
     if (cli_get(a, "mode"))
         return fail(AXM_USAGE, "synth array: --mode is not for arrays: their adders stay whole");
+    const char *fpga = cli_get(a, "fpga");
+    static const char *const library_only[] = { "liberty", "input-slew", "output-load", "max-fanout",
+                                                "path" };
+    for (size_t i = 0; fpga && i < sizeof library_only / sizeof library_only[0]; i++)
+        if (cli_get(a, library_only[i]))
+            return fail(AXM_USAGE, "synth array: --%s has no meaning with --fpga", library_only[i]);
+    if (cli_flag(a, "dsp") && (!fpga || strcmp(fpga, "xilinx")))
+        return fail(AXM_USAGE, "synth array: --dsp is for --fpga xilinx: nothing else here has DSP blocks");
+    if (cli_flag(a, "place") && (!fpga || strcmp(fpga, "ice40")))
+        return fail(AXM_USAGE, "synth array: --place is for --fpga ice40: nextpnr does no other device here");
     return AXM_OK;
+}
+
+static struct table *make_table(const struct job *j, bool fpga)
+{
+    if (fpga)
+        return j->modules ? table_new(fpga_module_columns, FPGA_MODULE_COLUMNS)
+                          : table_new(fpga_columns, FPGA_COLUMNS);
+    return j->modules ? table_new(module_columns, MODULE_COLUMNS)
+                      : table_new(columns, j->path ? COLUMNS : COLUMNS - 1);
 }
 
 enum axm_status synth_array(const struct cli_args *a)
 {
     struct job j = { .args = a, .modules = cli_flag(a, "modules"),
                      .path = cli_flag(a, "path") || a->verbosity > 0 };
+    const char *fpga = cli_get(a, "fpga");
     int64_t fanout = 0;
     enum axm_status st = check_options(a);
     if (st == AXM_OK)
@@ -217,16 +316,19 @@ enum axm_status synth_array(const struct cli_args *a)
         st = fail(AXM_USAGE, "synth array: --max-fanout must be 0 or 2..1000, got 1");
     if (st == AXM_OK)
         st = read_specs(&j);
-    if (st == AXM_OK)
+    if (st == AXM_OK && !fpga)
         st = power_open(a, &j.power);
-    j.table = j.modules ? table_new(module_columns, MODULE_COLUMNS)
-                        : table_new(columns, j.path ? COLUMNS : COLUMNS - 1);
+    j.table = make_table(&j, fpga != NULL);
     if (st == AXM_OK && !j.table)
         st = fail(AXM_ENV, "synth: out of memory");
-    struct progress *p = progress_begin("synth array", (uint64_t)j.n_specs * (uint64_t)j.power.n_libs);
-    for (int l = 0; l < j.power.n_libs && st == AXM_OK; l++) {
-        j.opts = (struct array_synth_opts){ .target = ARRAY_LIBERTY, .lib = j.power.lib[l],
-                                            .mapped = j.power.opts.mapped, .max_fanout = (int)fanout };
+    int runs = fpga ? 1 : j.power.n_libs;
+    struct progress *p = progress_begin("synth array", (uint64_t)j.n_specs * (uint64_t)runs);
+    for (int l = 0; l < runs && st == AXM_OK; l++) {
+        j.opts = (struct array_synth_opts){ .target = !fpga ? ARRAY_LIBERTY :
+                                                !strcmp(fpga, "ice40") ? ARRAY_ICE40 : ARRAY_XILINX,
+                                            .lib = j.power.lib[l], .mapped = j.power.opts.mapped,
+                                            .max_fanout = (int)fanout, .dsp = cli_flag(a, "dsp"),
+                                            .place = cli_flag(a, "place"), .seed = a->seed };
         j.first = (struct figures){ 0 };
         for (int i = 0; i < j.n_specs && st == AXM_OK; i++) {
             st = progress_stop_requested() ? AXM_STOPPED : add_array(&j, i);

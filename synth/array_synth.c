@@ -9,6 +9,7 @@
 #include "gen/write.h"
 #include "synth/characterise.h"
 #include "synth/design.h"
+#include "synth/place.h"
 #include "synth/scratch.h"
 
 /* --- parts --------------------------------------------------------------------------- */
@@ -90,7 +91,10 @@ static enum axm_status instance_parts(struct array_result *r, const struct flat 
 /* A primitive of an FPGA by its name: what it counts as. */
 static void count_primitive(struct array_part *p, const char *type)
 {
-    p->luts += strstr(type, "LUT") != NULL;
+    bool quad = !strcmp(type, "RAM32M") || !strcmp(type, "RAM64M");      /* memory in four LUTs */
+    p->luts += !strncmp(type, "LUT", 3) || !strcmp(type, "SB_LUT4") || !strncmp(type, "SRL", 3) ||
+               !strcmp(type, "INV");
+    p->luts += quad ? 4 : 0;
     p->carries += !strcmp(type, "SB_CARRY") || !strcmp(type, "CARRY4");
     p->dsps += !strncmp(type, "DSP48", 5) || !strcmp(type, "SB_MAC16");
     p->rams += !strncmp(type, "RAMB", 4) || !strncmp(type, "SB_RAM", 6);
@@ -547,6 +551,38 @@ static enum axm_status measure_array(const struct array_config *c, const struct 
     return st;
 }
 
+/* A cell, and the cells with what lies between them if that is likely to fit. */
+static enum axm_status place(const struct array_config *c, const struct array_synth_opts *o,
+                             const char *shell, const char *pe, struct array_result *r)
+{
+    const char *const json[] = { shell, pe };
+    const char *core = c->dataflow == ARRAY_WS ? "array_ws" : "array_os";
+    struct array_part all = { 0 };
+    struct placed placed;
+    struct design *d = NULL;
+    struct flat f = { 0 };
+    enum axm_status st = ice40_place(&json[1], 1, pe_module(c), o->seed, &placed);
+    if (st == AXM_OK)
+        r->pe_path.period_ns = 1000 / placed.max_mhz;
+    if (st == AXM_OK)
+        st = design_read(json, 2, core, &d);
+    if (st == AXM_OK)
+        st = flat_make(d, &f);
+    if (st == AXM_OK)
+        st = count_all(&all, &f, NULL);
+    if (st == AXM_OK && all.luts + all.carries > ICE40_HX8K_CELLS * 9 / 10) {
+        note("%s of %d x %d cells: about %lld LUTs and carries, too many to place in the %d logic cells of "
+             "an HX8K", core, c->rows, c->cols, (long long)(all.luts + all.carries), ICE40_HX8K_CELLS);
+    } else if (st == AXM_OK) {
+        st = ice40_place(json, 2, core, o->seed, &placed);
+        if (st == AXM_OK)
+            r->in_array.period_ns = 1000 / placed.max_mhz;
+    }
+    flat_release(&f);
+    design_free(d);
+    return st;
+}
+
 enum axm_status array_synth(const struct array_config *c, const struct array_synth_opts *o,
                             struct array_shell *shell, struct array_result *out)
 {
@@ -555,6 +591,12 @@ enum axm_status array_synth(const struct array_config *c, const struct array_syn
     enum axm_status st = array_check(c);
     if (st == AXM_OK && o->lib)
         st = yosys_check_gates(o->lib);
+    if (st == AXM_OK && o->target == ARRAY_LIBERTY)
+        st = proc_need("yosys", "yosys");
+    if (st == AXM_OK && o->target == ARRAY_LIBERTY)
+        st = proc_need("sta", "opensta");
+    if (st == AXM_OK && o->place)
+        st = ice40_need();
     if (st == AXM_OK)
         st = make_mult(c, o, &mult);
     if (st == AXM_OK)
@@ -567,6 +609,8 @@ enum axm_status array_synth(const struct array_config *c, const struct array_syn
         st = make_shell(c, o, shell);
     if (st == AXM_OK)
         st = measure_array(c, o, (const char *const[]){ shell->json.s, pe.s, mult.s }, &r);
+    if (st == AXM_OK && o->place)
+        st = place(c, o, shell->json.s, pe.s, &r);
     strbuf_release(&mult);
     strbuf_release(&pe);
     if (st == AXM_OK)

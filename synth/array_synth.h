@@ -43,7 +43,7 @@ struct array_result {
     struct array_part total;
     int64_t memory_bits;          /* of acc_bank's memory; liberty: not in any area */
     struct array_path pe_path;    /* of a cell between registers */
-    struct array_path in_array;   /* the longest that ends in a cell of the array */
+    struct array_path in_array;   /* the longest that ends in a cell of the array; placed: array_ws or _os */
     struct array_path whole;
 };
 
@@ -52,7 +52,9 @@ struct array_synth_opts {
     const struct liberty *lib;    /* ARRAY_LIBERTY */
     struct mapped_opts mapped;
     int max_fanout;               /* more pins than that on a net get a tree of buffers; 0: none do */
-    bool dsp;                     /* FPGA: DSP blocks may be used, and exact multipliers are written as * */
+    bool dsp;                     /* FPGA: DSP blocks may be used */
+    bool place;                   /* ARRAY_ICE40: place and route: pe_path, in_array if that fits */
+    uint64_t seed;                /* of the placer */
 };
 
 /* Shell of the last array, to use again; {0} at first. */

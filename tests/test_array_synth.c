@@ -9,6 +9,7 @@
 #include "synth/array_synth.h"
 #include "synth/characterise.h"
 #include "synth/design.h"
+#include "synth/place.h"
 #include "tests/capture.h"
 
 #define LIBRARY "/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
@@ -234,44 +235,131 @@ static void check_array(const struct array_config *c, const struct liberty *lib,
     CHECK(strstr(r->in_array.to.s, "u_pe"), "%s", r->in_array.to.s);
 }
 
-/* Two multipliers in one shell, whose parts must not change. */
 TEST(test_array_synth__parts_sum_and_cells_repeat)
 {
     struct liberty *lib = need();
     struct array_shell shell = { 0 };
-    struct array_result a, b;
-    struct array_config c = small("exact4s", ARRAY_WS, 2, 1), other = small("scdm4s_x3", ARRAY_WS, 2, 1);
-    check_array(&c, lib, &shell, &a);
-    const char *text = shell.json.s;
-    check_array(&other, lib, &shell, &b);
-    assert_ptr_equal(shell.json.s, text);
-    assert_true(part_of(&a, "requantize")->area_um2 == part_of(&b, "requantize")->area_um2);
-    assert_int_equal(a.pe.flip_flops, b.pe.flip_flops);
-    array_result_release(&a);
-    array_result_release(&b);
-
-    if (getenv("AXM_FULL")) {
-        struct array_config twice = small("exact4s", ARRAY_WS, 4, 1);
-        struct array_config os = small("exact4s", ARRAY_OS, 2, 1);
-        struct array_config os_twice = small("exact4s", ARRAY_OS, 4, 1);
-        double pe;
-        int rows;
-        check_array(&c, lib, &shell, &a);
-        check_array(&twice, lib, &shell, &b);
-        pe = b.pe.area_um2;
-        rows = part_of(&b, "pe_ws")->instances - part_of(&a, "pe_ws")->instances;
-        assert_int_equal(rows, 2);
-        assert_true(pe == a.pe.area_um2);
-        array_result_release(&a);
-        array_result_release(&b);
-        check_array(&os, lib, &shell, &a);
-        check_array(&os_twice, lib, &shell, &b);
-        assert_true(b.pe.area_um2 == a.pe.area_um2);
-        array_result_release(&a);
-        array_result_release(&b);
-    }
+    struct array_result r;
+    struct array_config c = small("exact4s", ARRAY_WS, 2, 1);
+    check_array(&c, lib, &shell, &r);
+    CHECK(r.mult.area_um2 == part_of(&r, "exact4s")->area_um2 / 2, "%g", r.mult.area_um2);
+    array_result_release(&r);
     array_shell_release(&shell);
     liberty_free(lib);
+}
+
+/* Twice the rows: as many more cells, each as it was.  Two multipliers in one shell, whose parts
+ * must not change. */
+static void check_twice(enum array_dataflow dataflow)
+{
+    if (!getenv("AXM_FULL"))
+        SKIP("AXM_FULL not set");
+    struct liberty *lib = need();
+    struct array_shell shell = { 0 };
+    struct array_result once, other, twice;
+    struct array_config c = small("exact4s", dataflow, 2, 1), d = small("scdm4s_x3", dataflow, 2, 1);
+    struct array_config e = small("exact4s", dataflow, 4, 1);
+    check_array(&c, lib, &shell, &once);
+    const char *text = shell.json.s;
+    check_array(&d, lib, &shell, &other);
+    assert_ptr_equal(shell.json.s, text);
+    assert_true(part_of(&once, "requantize")->area_um2 == part_of(&other, "requantize")->area_um2);
+    check_array(&e, lib, &shell, &twice);
+    assert_ptr_not_equal(shell.json.s, text);
+    assert_true(twice.pe.area_um2 == once.pe.area_um2);
+    for (int i = 0; i < once.n_parts; i++)
+        if (once.part[i].in_pe)
+            CHECK(part_of(&twice, once.part[i].module)->area_um2 == 2 * once.part[i].area_um2, "%s",
+                  once.part[i].module);
+    array_result_release(&once);
+    array_result_release(&other);
+    array_result_release(&twice);
+    array_shell_release(&shell);
+    liberty_free(lib);
+}
+
+TEST(test_array_synth__twice_the_rows_ws)
+{
+    check_twice(ARRAY_WS);
+}
+
+TEST(test_array_synth__twice_the_rows_os)
+{
+    check_twice(ARRAY_OS);
+}
+
+/* --- FPGA ----------------------------------------------------------------------------- */
+
+/* 4-bit operands: the registers are the same as in library cells.  With DSP blocks a cell's
+ * product is in one. */
+TEST(test_array_synth__fpga_parts_sum)
+{
+    struct array_shell shell = { 0 };
+    struct array_config c = small("exact4s", ARRAY_OS, 2, 1), wide = small("exact8s", ARRAY_WS, 2, 1);
+    wide.acc_bits = 24;
+    if (!proc_have("yosys"))
+        SKIP("no yosys");
+    if (!getenv("AXM_FULL"))
+        SKIP("AXM_FULL not set");
+    for (int target = ARRAY_ICE40; target <= ARRAY_XILINX; target++) {
+        struct array_synth_opts o = { .target = (enum array_target)target };
+        struct array_result r;
+        int64_t luts = 0, flip_flops = 0;
+        CHECK(array_synth(&c, &o, &shell, &r) == AXM_OK, "%s", axm_last_message());
+        for (int i = 0; i < r.n_parts; i++) {
+            luts += r.part[i].luts;
+            flip_flops += r.part[i].flip_flops;
+        }
+        assert_true(luts == r.total.luts && flip_flops == r.total.flip_flops);
+        assert_true(part_of(&r, "pe_os")->luts == 2 * r.pe.luts && r.pe.luts > 0);
+        assert_int_equal(r.pe.flip_flops, OS_FLIP_FLOPS);
+        assert_int_equal(r.total.dsps, 0);
+        array_result_release(&r);
+    }
+    struct array_synth_opts o = { .target = ARRAY_XILINX, .dsp = true };
+    struct array_result r;
+    CHECK(array_synth(&wide, &o, &shell, &r) == AXM_OK, "%s", axm_last_message());
+    assert_int_equal(r.mult.dsps, 1);
+    assert_int_equal(r.pe.dsps, 1);
+    assert_int_equal(r.mult.luts, 0);
+    array_result_release(&r);
+    array_shell_release(&shell);
+}
+
+/* A four-bit counter with enable: 4 flip-flops and its carry chain; around it 2 + 5 registers. */
+TEST(test_array_synth__a_counter_is_placed)
+{
+    static const char verilog[] = "module counter #(parameter W = 4) (input clk_i, input rst_ni, input en_i, "
+                                  "output reg [W-1:0] q_o);\n"
+                                  "  always @(posedge clk_i or negedge rst_ni)\n"
+                                  "    if (!rst_ni) q_o <= 0; else if (en_i) q_o <= q_o + 1'b1;\nendmodule\n";
+    static const char script[] = "read_verilog t.v\nchparam -set W 4 counter\nsynth_ice40 -top counter\n"
+                                 "write_json t.json\n";
+    struct strbuf dir = { 0 }, path = { 0 }, json = { 0 };
+    struct placed once, again;
+    if (!proc_have("yosys") || !proc_have("nextpnr-ice40"))
+        SKIP("no yosys or no nextpnr-ice40");
+    assert_int_equal(file_scratch_dir(&dir), AXM_OK);
+    strbuf_addf(&path, "%s/t.v", dir.s);
+    assert_int_equal(file_write(path.s, verilog, strlen(verilog)), AXM_OK);
+    strbuf_reset(&path);
+    strbuf_addf(&path, "%s/run.ys", dir.s);
+    assert_int_equal(file_write(path.s, script, strlen(script)), AXM_OK);
+    const char *const argv[] = { "yosys", "-q", "-s", "run.ys", NULL };
+    assert_int_equal(proc_run(argv, &(struct proc_opts){ .dir = dir.s }), AXM_OK);
+    strbuf_reset(&path);
+    strbuf_addf(&path, "%s/t.json", dir.s);
+    assert_int_equal(file_read(path.s, 1 << 28, &json), AXM_OK);
+    const char *const text[] = { json.s };
+    CHECK(ice40_place(text, 1, "counter", 1, &once) == AXM_OK, "%s", axm_last_message());
+    CHECK(ice40_place(text, 1, "counter", 1, &again) == AXM_OK, "%s", axm_last_message());
+    CHECK(once.max_mhz > 100 && once.max_mhz < 1000, "%g MHz", once.max_mhz);
+    CHECK(once.logic_cells >= 4 + 2 + 5 && once.logic_cells <= 4 + 2 + 5 + 8, "%d", once.logic_cells);
+    assert_true(once.max_mhz == again.max_mhz && once.logic_cells == again.logic_cells);
+    file_remove_tree(dir.s);
+    strbuf_release(&dir);
+    strbuf_release(&path);
+    strbuf_release(&json);
 }
 
 /* --- failures ------------------------------------------------------------------------- */
@@ -308,6 +396,11 @@ TEST(test_array_synth__usage_bad)
         { "synth array --mult exact8s --lanes 3", "lanes must divide the 8 columns, got 3" },
         { "synth array --mult exact8s --max-fanout 1", "--max-fanout must be 0 or 2..1000, got 1" },
         { "synth array --mult exact8s --dataflow os --acc-depth 8", "acc-depth is for --dataflow ws" },
+        { "synth array --mult exact8s --fpga ice41", "--fpga must be ice40 or xilinx" },
+        { "synth array --mult exact8s --fpga ice40 --liberty osu018", "--liberty has no meaning with" },
+        { "synth array --mult exact8s --fpga ice40 --dsp", "--dsp is for --fpga xilinx" },
+        { "synth array --mult exact8s --fpga xilinx --place", "--place is for --fpga ice40" },
+        { "synth array --mult exact8s --place", "--place is for --fpga ice40" },
         { "synth exact8s --rows 2", "--rows is for \"synth array\"" },
         { "synth exact8s --modules", "--modules is for \"synth array\"" },
     };
@@ -322,14 +415,35 @@ static int without_yosys(void *arg)
                     "yosys: not found in PATH; install the Debian package yosys");
 }
 
+/* PATH with yosys alone. */
+static int without_nextpnr(void *arg)
+{
+    setenv("PATH", arg, 1);
+    return !refuses("synth array --mult exact4s --fpga ice40 --place", 3,
+                    "nextpnr-ice40: not found in PATH; install the Debian package nextpnr-ice40");
+}
+
+static int without_sta(void *arg)
+{
+    setenv("PATH", arg, 1);
+    return !refuses("synth array --mult exact4s", 3,
+                    "sta: not found in PATH; install the Debian package opensta");
+}
+
 TEST(test_array_synth__missing_tools_bad)
 {
     struct liberty *lib = need();
     struct strbuf dir = { 0 };
+    char yosys[300];
     assert_int_equal(file_scratch_dir(&dir), AXM_OK);
     int none = in_child(without_yosys, dir.s);
+    snprintf(yosys, sizeof yosys, "%s/yosys", dir.s);
+    assert_int_equal(symlink("/bin/true", yosys), 0);
+    int no_sta = in_child(without_sta, dir.s), no_nextpnr = in_child(without_nextpnr, dir.s);
     file_remove_tree(dir.s);
     strbuf_release(&dir);
     liberty_free(lib);
     assert_int_equal(none, 0);
+    assert_int_equal(no_sta, 0);
+    assert_int_equal(no_nextpnr, 0);
 }

@@ -1,0 +1,140 @@
+#!/bin/sh
+# docs_array.sh: writes docs/array-synthesis.md to standard output; every figure in it is measured here.
+set -eu
+axmul=${B:-build}/axmul
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+specs=exact8s,SCDM8_52,SCDM8_83,drum8s_k4,scdmr8s
+
+# table FILE COLUMN=TITLE:DECIMALS ...: the columns of a CSV file as Markdown, "-" where there is nothing.
+table() {
+    file=$1
+    shift
+    awk -F, -v want="$*" '
+        function cell(text, decimals) {
+            return text == "" ? "-" : decimals == "" ? text : sprintf("%." decimals "f", text)
+        }
+        BEGIN {
+            n = split(want, w, " ")
+            for (i = 1; i <= n; i++) {
+                key[i] = title[i] = digits[i] = w[i]
+                sub(/=.*/, "", key[i]); sub(/^[^=]*=/, "", title[i])
+                if (!sub(/^[^:]*:/, "", digits[i])) digits[i] = ""
+                sub(/:.*/, "", title[i]); gsub(/_/, " ", title[i])
+            }
+        }
+        NR == 1 {
+            for (i = 1; i <= NF; i++) at[$i] = i
+            line = rule = "|"
+            for (i = 1; i <= n; i++) { line = line " " title[i] " |"; rule = rule " --- |" }
+            print line; print rule
+            next
+        }
+        $1 == "spec" { next }
+        { line = "|"; for (i = 1; i <= n; i++) line = line " " cell($at[key[i]], digits[i]) " |"; print line }
+    ' "$file"
+}
+# run FILE ARGUMENT...: the command and its table, appended.
+run() {
+    file=$work/$1
+    shift
+    "$axmul" synth array "$@" --format csv --quiet >> "$file" 2> "$work/err" || { cat "$work/err" >&2; exit 1; }
+    echo "axmul synth array $*" >> "$file.command"
+}
+commands() { printf '```\n'; sed 's/^/$ /' "$work/$1.command"; printf '```\n\n'; }
+
+for dataflow in ws os; do
+    run library --rows 8 --cols 8 --mult $specs --dataflow $dataflow
+    run "modules_$dataflow" --rows 8 --cols 8 --mult exact8s --dataflow $dataflow --modules
+    run xilinx --rows 8 --cols 8 --mult "$specs,dadda8s" --dataflow $dataflow --fpga xilinx
+    run xilinx --rows 8 --cols 8 --mult exact8s --dataflow $dataflow --fpga xilinx --dsp
+done
+run ice40 --rows 4 --cols 4 --mult "$specs,dadda8s" --dataflow ws --fpga ice40 --place
+run ice40 --rows 4 --cols 4 --mult exact8s,SCDM8_83 --dataflow os --fpga ice40 --place
+
+cat <<'T'
+# Area and timing of the arrays
+
+This page is written by `make docs-array`; every figure was measured by the commands shown. What an array
+consists of is in [array.md](array.md), what the multipliers' own figures are worth in [power.md](power.md).
+
+## What was done
+
+`axmul synth array` gives the array that `axmul gen array` writes to Yosys, module by module: each is
+mapped once and by itself, so no logic moves across a module's border. The multiplier is mapped as
+`axmul synth SPEC` does it: full and half adders are the library's cells, the rest goes through ABC. All sums of
+the array are Yosys's parallel-prefix adders, its products carry-save trees of the library's full adders.
+
+- **multiplier**: alone, from input to output.
+- **cell**: a processing element: multiplier, which operand is the weight, adder, registers. Its
+  period is that of the longest path between registers, setup time included, its neighbours' registers in front.
+- **in the array**: the longest path that ends in a register of a cell, with fan-out trees.
+- **array**: everything: cells, skew, accumulators, requantizers, FIFO, control, AXI4-Lite registers.
+
+A net of more than 16 pins gets a balanced tree of the library's smallest buffer: enable and mode reach every cell.
+Savings are against `exact8s`, the smallest exact multiplier of ours, in the same dataflow.
+
+## What it leaves out
+
+- Wires, placement, routing; the clock tree, and clock gating: registers keep their value through a
+  multiplexer before each, as Yosys builds it.
+- The memory behind `acc_bank` (weight-stationary) is a macro of its own: its bits are stated, no area or delay of it
+  is in any figure. Its read register is a register here.
+- Drive strengths: every cell is as ABC picks it for area, nothing was sized for a deadline.
+- The library is osu018, old and academic: trust ratios, not absolute figures.
+- Power of a cell: see `axmul power` for the multipliers.
+
+## Library cells: osu018, 8 x 8
+
+T
+commands library
+table "$work/library" spec=multiplier dataflow=flow mult_area_um2=multiplier_um2:0 pe_area_um2=cell_um2:0 \
+    array_area_um2=array_um2:0 mult_saving_percent=saves_multiplier_%:1 pe_saving_percent=saves_cell_%:1 \
+    array_saving_percent=saves_array_%:1
+echo
+table "$work/library" spec=multiplier dataflow=flow mult_delay_ns=multiplier_ns:2 pe_period_ns=cell_ns:2 \
+    in_array_period_ns=in_the_array_ns:2 period_ns=array_ns:2 max_mhz=array_MHz:1 pe_flip_flops=cell_flip-flops \
+    array_flip_flops=array_flip-flops array_cells=array_gates memory_bits=memory_bits
+cat <<'T'
+
+A multiplier is a part of its cell, and the cells are a part of the array: that is why a saving shrinks from column to
+column. Where "array ns" is the same for all multipliers, a requantizer sets the clock, not a cell.
+
+### Where the area is
+
+T
+for dataflow in ws os; do
+    commands "modules_$dataflow"
+    table "$work/modules_$dataflow" module=module what=what instances=instances cells=gates \
+        flip_flops=flip-flops area_um2=um2:0 share_percent=share_%:1
+    echo
+done
+cat <<'T'
+## FPGA: 7-series, 8 x 8
+
+Yosys's `synth_xilinx`: LUTs, CARRY4, flip-flops, DSP48E1, block RAM. No place and route, so no MHz. Without DSP blocks
+unless the row says so. `exact8s` is written `*` here, which is what the tools know best; `dadda8s` is the same
+product as gates, as all approximate multipliers are. A cell is flattened before mapping, so a saving in LUTs
+can be more or less than the multiplier's own.
+
+T
+commands xilinx
+table "$work/xilinx" spec=multiplier dataflow=flow dsp=DSP mult_luts=multiplier_LUTs pe_luts=cell_LUTs \
+    array_luts=array_LUTs mult_saving_percent=saves_multiplier_%:1 pe_saving_percent=saves_cell_%:1 \
+    array_saving_percent=saves_array_%:1 pe_carries=cell_CARRY4 pe_flip_flops=cell_FFs array_flip_flops=array_FFs \
+    pe_dsps=cell_DSPs array_dsps=array_DSPs array_rams=block_RAMs
+cat <<'T'
+
+An exact multiplier in a DSP block costs no LUTs, and takes the cell's adder and registers along: on such a device an approximate
+multiplier made of LUTs saves nothing as long as there are blocks left.
+
+## FPGA: iCE40 HX8K, 4 x 4
+
+Yosys's `synth_ice40`, then nextpnr for a cell and for all cells with their skew ("core"), between registers, package ct256, seed 1,
+after routing. The whole array with its requantizers, which have 32 x 32 multipliers, is larger than the device.
+
+T
+commands ice40
+table "$work/ice40" spec=multiplier dataflow=flow mult_luts=multiplier_LUTs pe_luts=cell_LUTs array_luts=array_LUTs \
+    mult_saving_percent=saves_multiplier_%:1 pe_saving_percent=saves_cell_%:1 array_saving_percent=saves_array_%:1 \
+    pe_carries=cell_carries pe_flip_flops=cell_FFs array_flip_flops=array_FFs pe_max_mhz=cell_MHz:1 core_max_mhz=core_MHz:1
