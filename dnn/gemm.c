@@ -113,15 +113,18 @@ static void describe(struct gemm *g)
     int len = snprintf(g->text, sizeof g->text, "%s, %s", plan_names[g->kind], level_names[g->level]);
     char *at = g->text + len;
     size_t left = sizeof g->text - (size_t)len;
-    const char *s = f->n_terms == 1 ? "" : "es", *planes = f->n_planes == 1 ? "plane" : "planes";
+    const char *planes = f->n_planes == 1 ? "plane" : "planes";
+    char passes[40];
+    snprintf(passes, sizeof passes, "%d %s pass%s", f->n_terms, g->level == GEMM_VBMI ? "VNNI" : "vpmaddwd",
+             f->n_terms == 1 ? "" : "es");
     if (g->kind == GEMM_TILED || g->kind == GEMM_ROWS)
         return;
     if (f->n_terms && f->n_planes)
-        snprintf(at, left, ": %d VNNI pass%s and %d %s", f->n_terms, s, f->n_planes, planes);
+        snprintf(at, left, ": %s and %d %s", passes, f->n_planes, planes);
     else if (f->n_planes)
         snprintf(at, left, ": %d %s", f->n_planes, planes);
     else
-        snprintf(at, left, ": %d VNNI pass%s", f->n_terms, s);
+        snprintf(at, left, ": %s", passes);
 }
 
 /* Planes by x, all w in a row. */
@@ -140,13 +143,26 @@ static enum axm_status transpose_planes(struct gemm *g, const char *name)
     return AXM_OK;
 }
 
+/* Products by w as product rows hold them. */
+static enum axm_status tabulate_rows(struct gemm *g, const char *name)
+{
+    g->product = gemm_alloc((size_t)g->t.w_count * 256 * sizeof *g->product);
+    if (!g->product)
+        return fail(AXM_ENV, "%s: out of memory for its products", name);
+    for (int i = 0; i < g->t.w_count << 8; i++)
+        g->product[i] = (uint16_t)(g->t.value[i] - g->t.least[i >> 8]);
+    return AXM_OK;
+}
+
 static const struct gemm_kernel *kernel(const struct gemm *g)
 {
 #ifdef __x86_64__
     if (g->level == GEMM_VBMI && g->kind <= GEMM_PLANES8)
         return &gemm_kernel_vbmi;
     if (g->kind == GEMM_ROWS)
-        return &gemm_kernel_rows;
+        return g->level == GEMM_AVX2 ? &gemm_kernel_rows_avx2 : &gemm_kernel_rows_avx512;
+    if (g->kind == GEMM_BIT_LINEAR)
+        return g->level == GEMM_AVX2 ? &gemm_kernel_dot_avx2 : &gemm_kernel_dot_avx512;
 #endif
     (void)g;
     return NULL;
@@ -165,6 +181,8 @@ enum axm_status gemm_open(const struct axm_mul *m, const struct gemm_opts *o, st
         st = gemm_choose(&g->t, axm_mul_name(m), g->level, o->plan, &g->kind, &g->f);
     if (st == AXM_OK && g->f.n_planes)
         st = transpose_planes(g, axm_mul_name(m));
+    if (st == AXM_OK && g->kind == GEMM_ROWS)
+        st = tabulate_rows(g, axm_mul_name(m));
     if (st != AXM_OK) {
         gemm_close(g);
         return st;
@@ -180,6 +198,7 @@ void gemm_close(struct gemm *g)
         return;
     free(g->t.value);
     free(g->by_x);
+    free(g->product);
     gemm_form_release(&g->f);
     free(g);
 }

@@ -4,7 +4,7 @@
  *
  *     f(x, w) = constant(w) + sum over terms u_t(x) v_t(w) + sum over planes 256^p plane_p(class(x), w)
  *
- * with byte factors (a term costs one pass of byte dot products) and byte planes (a look-up each).  Sums
+ * with byte factors (a term costs one pass of dot products) and byte planes (a look-up each).  Sums
  * are taken modulo 2^32, so only the final one must fit. */
 #ifndef AXM_DNN_GEMM_IMPL_H
 #define AXM_DNN_GEMM_IMPL_H
@@ -59,6 +59,7 @@ struct gemm {
     enum gemm_plan_kind kind;
     struct gemm_table t;
     struct gemm_form f;
+    uint16_t *product;           /* [w][256 x], less the least of w: for product rows; or NULL */
     uint8_t *by_x;               /* planes once more, [x][n_planes][256 w]: for roles swapped; or NULL */
     char text[96];
 };
@@ -91,7 +92,8 @@ struct gemm_kernel {
     void (*run)(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m, int32_t *acc,
                 size_t acc_stride, uint8_t *scratch);
 };
-extern const struct gemm_kernel gemm_kernel_vbmi, gemm_kernel_rows;
+extern const struct gemm_kernel gemm_kernel_vbmi, gemm_kernel_rows_avx2, gemm_kernel_rows_avx512;
+extern const struct gemm_kernel gemm_kernel_dot_avx2, gemm_kernel_dot_avx512;
 
 /* gemm_portable.c */
 void gemm_run_tiled(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m, int32_t *acc,

@@ -389,7 +389,10 @@ static bool fits_rows(const struct gemm_table *t)
     return true;
 }
 
-enum { FORMS = 3 };
+enum {
+    FORMS = 3,
+    PASSES = 4,              /* of vpmaddwd that are quicker than product rows */
+};
 
 static enum axm_status make_form(const struct gemm_table *t, const char *name, int i, bool *exists,
                                  struct gemm_form *f)
@@ -412,6 +415,12 @@ enum axm_status gemm_choose(const struct gemm_table *t, const char *name, enum g
     bool found = false;
     *out = (struct gemm_form){ 0 };
     bool rows = level >= GEMM_AVX2 && fits_rows(t);
+    if (level >= GEMM_AVX2 && level < GEMM_VBMI && (plan < 0 || plan == (int)GEMM_BIT_LINEAR) &&
+        form_bit_linear(t, out) && (plan >= 0 || out->n_terms <= PASSES)) {
+        *kind = GEMM_BIT_LINEAR;
+        return AXM_OK;
+    }
+    *out = (struct gemm_form){ 0 };
     if ((plan == (int)GEMM_ROWS && rows) || (plan < 0 && rows && level < GEMM_VBMI)) {
         for (int w = 0; w < t->w_count; w++)
             out->constant[w] = t->least[w];

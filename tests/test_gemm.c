@@ -163,6 +163,28 @@ TEST(test_gemm__every_plan_equals_the_definition)
               gemm_plan_name((enum gemm_plan_kind)plan));
 }
 
+/* Each level has a kernel for any table and one for tables that are sums of terms, and every length of the
+ * loops of either is exact: rows and columns past a block, k past a pair and a table's depth. */
+TEST(test_gemm__every_level_at_every_remainder)
+{
+    enum { RANDOM = 0, BIT_LINEAR = 4, RANK_1 = 5 };
+    static const int kinds[] = { RANDOM, BIT_LINEAR, RANK_1 };
+    struct rng r;
+    rng_init(&r, 7, 0);
+    for (size_t i = 0; i < 3; i++)
+        for (int level = GEMM_PORTABLE; level <= (int)gemm_level_best(); level++)
+            for (size_t d = 0; d < 34; d++) {
+                struct axm_mul *m = table(&r, kinds[i], d & 1);
+                struct problem p = { m, { d & 2, d & 4, level, -1 }, 200 + 3 * d, 7 + d, 30 + d };
+                if (i == 0 && level != (int)GEMM_PORTABLE && level != (int)GEMM_VBMI)
+                    p.o.plan = GEMM_ROWS;
+                assert_true(check(&p, &r));
+                p.m = 1 + d * 2;
+                assert_true(check(&p, &r));
+                axm_mul_close(m);
+            }
+}
+
 /* Sums of bytes are moved to 32 bits every 256 look-ups: lengths around it, and long ones; few rows with
  * many columns swap the roles; few rows and a long sum go by weight; one row, one column. */
 TEST(test_gemm__shapes_at_the_edges)

@@ -90,6 +90,28 @@ TEST(test_gemm_plan__all_forms_are_exact)
     }
 }
 
+/* Below VBMI, the exact product is one term too, and what is no sum of terms goes by product rows. */
+TEST(test_gemm_plan__lower_levels_have_terms_and_rows)
+{
+    static const enum gemm_level levels[] = { GEMM_AVX2, GEMM_AVX512 };
+    for (size_t i = 0; i < 2; i++) {
+        struct gemm_table exact = table_of("exact8s", false, 256), other = table_of("mitchell8u_t7", false, 256);
+        enum gemm_plan_kind kind;
+        struct gemm_form f;
+        assert_int_equal(gemm_choose(&exact, "e", levels[i], -1, &kind, &f), AXM_OK);
+        assert_int_equal(kind, GEMM_BIT_LINEAR);
+        assert_int_equal(f.n_terms, 1);
+        check_form(&exact, &f, "exact8s");
+        gemm_form_release(&f);
+        assert_int_equal(gemm_choose(&other, "m", levels[i], -1, &kind, &f), AXM_OK);
+        assert_int_equal(kind, GEMM_ROWS);
+        gemm_form_release(&f);
+        assert_int_equal(gemm_choose(&other, "m", levels[i], GEMM_BIT_LINEAR, &kind, &f), AXM_USAGE);
+        free(exact.value);
+        free(other.value);
+    }
+}
+
 TEST(test_gemm_plan__a_plan_that_is_not_exact_bad)
 {
     struct gemm_table t = table_of("mitchell8u_t7", false, 256);
