@@ -95,7 +95,8 @@ TEST(test_gemm_plan__lower_levels_have_terms_and_rows)
 {
     static const enum gemm_level levels[] = { GEMM_AVX2, GEMM_AVX512 };
     for (size_t i = 0; i < 2; i++) {
-        struct gemm_table exact = table_of("exact8s", false, 256), other = table_of("mitchell8u_t7", false, 256);
+        struct gemm_table exact = table_of("exact8s", false, 256);
+        struct gemm_table other = table_of("mitchell8u_t7", false, 256);
         enum gemm_plan_kind kind;
         struct gemm_form f;
         assert_int_equal(gemm_choose(&exact, "e", levels[i], -1, &kind, &f), AXM_OK);
