@@ -178,7 +178,7 @@ models: all $B/lenet5i.axm  ## train and quantize the embedded network again
 docs-accuracy: all $B/lenet5i.axm  ## measure again what docs/accuracy.md says
 	B=$B scripts/docs_accuracy.sh $B/lenet5i.axm > $B/accuracy.md.tmp && mv $B/accuracy.md.tmp docs/accuracy.md
 
-docs-search: all  ## measure again what docs/search.md says (half an hour)
+docs-search: all  ## measure again what docs/search.md says (a quarter of an hour)
 	B=$B scripts/docs_search.sh models/lenet5i-int8.axm > $B/search.md.tmp && mv $B/search.md.tmp docs/search.md
 	rm -rf $B/docs-search
 
@@ -188,7 +188,7 @@ docs-array: all  ## measure again what docs/array-synthesis.md says (some minute
 docs-training: all $B/lenet5i.axm $B/resnet8.axm  ## train, quantize and run again what docs/trained.md says
 	B=$B scripts/docs_trained.sh $B/lenet5i.axm $B/resnet8.axm > $B/trained.md.tmp && mv $B/trained.md.tmp docs/trained.md
 
-docs-plane: all  ## measure again what docs/information-plane.md says (some minutes)
+docs-plane: all  ## measure again what docs/information-plane.md says (ten minutes)
 	B=$B scripts/docs_plane.sh models/lenet5i-int8.axm > $B/plane.md.tmp
 	for f in 2 3 4 5; do cp $B/docs-plane/figure$$f.svg docs/information-plane-$$f.svg || exit 1; done
 	mv $B/plane.md.tmp docs/information-plane.md

@@ -36,6 +36,10 @@ includes() {   # FOLDER, and what it may include as a pattern
     includes explore 'base/|cmodel/|gen/|sim/|synth/|dnn/|explore/'
 } | verdict includes_follow_the_arrows
 
+# A search sees genomes and scores, nothing of what evaluates them.
+grep -nE '^#include "' explore/search.c explore/search.h | grep -vE '"(base/(rng|status)|explore/search)\.h"' |
+    verdict searches_see_no_evaluator
+
 # Everybody else returns a status (_exit() is for a child, or a second interrupt).
 grep -nE '\<exit\(' base/*.c cmodel/*.c gen/*.c sim/*.c synth/*.c dnn/*.c explore/*.c cli/*.c | verdict nobody_but_main_exits
 

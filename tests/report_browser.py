@@ -221,6 +221,29 @@ def sorts(b, page):
     b.click_on('#table th[data-key="spec"] button')
 
 
+def axes_can_be_chosen(b, page):
+    for x, y in ("mae", "entropy_bits"), ("delay_ns", "wce"), ("area_um2", "mae"):
+        for id, key in ("x", x), ("y", y):
+            b.run('$("%s").value = "%s"; $("%s").dispatchEvent(new Event("change"))' % (id, key, id))
+        b.settle()
+        points = b.run("scatter.points.map((p) => [p.row.index, p.x, p.y])")
+        known = [b.run('rows.map((r) => value(r, columnOf.get("%s")))' % key) for key in (x, y)]
+        assert len(points) > 100, len(points)
+        assert all([known[0][i], known[1][i]] == at for i, *at in points), "%s over %s has other points" % (y, x)
+        assert b.run('$("scatter").getAttribute("aria-label")').endswith(", %d points" % len(points))
+        front = b.run("scatter.front.map((p) => [p.x, p.y])")
+        if y == "entropy_bits":   # better neither small nor large
+            assert not front, front
+            continue
+        both = [[p, q] for p, q in zip(*known) if p is not None and q is not None]
+        best = [p for p in both if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in both)]
+        assert sorted(front) == sorted(best), (front, best)
+    for kind in 3, 1:   # uPlot's for logarithmic and linear
+        b.run('$("x-log").click()')
+        b.settle()
+        assert b.run("scatter.plot.scales.x.distr") == kind, kind
+
+
 def keyboard_alone_selects(b, page):
     b.run('document.querySelector("#table tbody tr[tabindex=\\"0\\"]").focus()')
     b.key("Home", 36)
@@ -385,7 +408,7 @@ def main():
     b = Browser(profile)
     try:
         b.attach()
-        for test in (opens, click_on_a_point_selects_its_row, click_on_a_row_selects_its_point, filters, sorts,
+        for test in (opens, click_on_a_point_selects_its_row, click_on_a_row_selects_its_point, filters, sorts, axes_can_be_chosen,
                      keyboard_alone_selects, heat_maps_have_the_products,
                      heat_maps_have_a_across_and_b_up, narrow_windows_do_not_scroll_sideways, published_tables, screen_readers_are_told,
                      light_and_dark, given_files_are_shown, nothing_complains_and_nothing_is_fetched):

@@ -120,6 +120,37 @@ nsga2=$(options nsga2)
     AXMUL_CPU=avx2 search nsga2 $nsga2 --store "$work/avx2.sqlite" | cmp - "$work/calm-nsga2"
 } 2>&1 | verdict same_front_whatever_computes_it
 
+# Energy by either definition: along the front it falls as accuracy does, and the two fronts are not the same.
+{
+    for saving in plain paper; do
+        search random --population 300 --generations 1 --images 60 --seed 3 --saving $saving --store "$work/saving.sqlite" > "$work/saving-$saving"
+    done
+    /usr/bin/python3 - "$work/saving-plain" "$work/saving-paper" <<'PY'
+import csv, sys
+fronts = []
+for path in sys.argv[1:]:
+    key = "saving_%s_percent" % path.rsplit("-", 1)[1]
+    rows = [r for r in csv.DictReader(open(path)) if r["row"] == "front"]
+    points = sorted(((float(r[key]), float(r["search_top1_percent"])) for r in rows), reverse=True)
+    if not all(a[0] > b[0] and a[1] < b[1] for a, b in zip(points, points[1:])):
+        print(key, points)
+    fronts.append({r["assignment"] for r in rows})
+if fronts[0] == fronts[1]:
+    print("both definitions give the same front:", fronts[0])
+PY
+} 2>&1 | verdict energy_by_both_definitions
+
+# The paper's settings: as many generations and evaluations, on the images that are scored.
+{
+    for g in 25 50; do
+        preset=paper
+        [ $g = 50 ] || preset=paper25
+        search ga --preset $preset --images 3 --mult exact8s,scdm8s_x8_y4 --store "$work/preset.sqlite" --history "$work/history" > "$work/preset" || echo "exit code $?"
+        [ "$(tail -n 1 "$work/history" | cut -d, -f1,2)" = "$g,$((50 * (g + 1)))" ] || echo "$preset ends with $(tail -n 1 "$work/history" | cut -d, -f1,2)"
+        [ "$(field "$work/preset" best protocol)" = paper ] || echo "$preset: protocol $(field "$work/preset" best protocol)"
+    done
+} 2>&1 | verdict presets_of_the_paper
+
 # The areas that --compare prints, from the front's rows.
 {
     search nsga2 $nsga2 --compare --store "$work/calm-nsga2.sqlite" > "$work/compare"
