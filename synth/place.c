@@ -103,8 +103,8 @@ static enum axm_status read_report(const struct scratch *s, const char *module, 
 enum axm_status ice40_need(void)
 {
     return proc_have("nextpnr-ice40") ? AXM_OK
-           : fail(AXM_ENV, "nextpnr-ice40: not found in PATH; install the Debian package nextpnr-ice40 (340 MB "
-                  "with what it needs, so setup leaves it out)");
+           : fail(AXM_ENV, "nextpnr-ice40: not found in PATH; install the Debian package nextpnr-ice40 (340 "
+                  "MB with what it needs, so setup leaves it out)");
 }
 
 enum axm_status ice40_place(const char *const json[], int n, const char *module, uint64_t seed,
