@@ -7,7 +7,19 @@
  * A slim unit has 56 rows, seven in each 64-bit lane, and needs no shift: its bytes are added up as bytes,
  * which gives the sums modulo 256, and as 64-bit lanes.  With s_i + 256 c_i the sum of byte i, both below
  * 256, the lane's sum is that of (s_i + 256 c_i) 256^i: less that of s_i 256^i, which is known, it is c_i in
- * byte i + 1, for all but the last byte, whose c_i leaves the lane. */
+ * byte i + 1, for all but the last byte, whose c_i leaves the lane.
+ *
+ * How fast this can be, on Zen 5 as measured: vpermi2b, vpermb, vpmovb2m and loads of masks issue twice a
+ * cycle, all to the same two ports; additions and blends four times, to these and two more.  A slim vector
+ * of any x takes four vpermi2b, vpmovb2m, two vpblendmb and four additions: 2.75 cycles if none of four ports
+ * ever idles, 3.25 to 3.4 in the best order found for the bare instructions, so 56 / 3.25 = 17.2 products a
+ * cycle at most.  With x < 128 it is two vpermi2b and four additions: 1.5 cycles, really 1.7, so 33 products.
+ * vpdpbusd does 128 products a cycle, of which oneDNN gets 105 to 115 on 1024x576x64.  0.16 of that is 16.8
+ * to 18.4, all that the bare instructions give, before tables are loaded and sums moved to 32 bits, which
+ * leave 14; 0.25 of it is 26 to 29 of the 33 with x < 128, of which 22 to 24 are left.
+ * Tried and no quicker: masked permutations instead of blends (the mask's complement takes one of the two
+ * ports); vpternlogd with masks as vectors (it reads three registers, which only two ports can); masks from
+ * memory; sums by vpdpbusd; other orders of the instructions. */
 #ifdef __x86_64__
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,prefer-vector-width=512")
 #pragma GCC optimize("no-schedule-insns2")   /* see panel() */
@@ -275,10 +287,7 @@ struct group {
     uint32_t w;
 };
 
-ALWAYS_INLINE void prefetch(const uint8_t *p)
-{
-    _mm_prefetch((const char *)p, _MM_HINT_T0);
-}
+#define prefetch(level, p) _mm_prefetch((const char *)(p), level)
 
 /* `count` groups, of which AHEAD more must be readable. */
 ALWAYS_INLINE void groups(const bool slim, const int planes, const int bits, const uint8_t *table,
@@ -292,7 +301,7 @@ ALWAYS_INLINE void groups(const bool slim, const int planes, const int bits, con
         const uint8_t *t = table + group->w * pitch, *h = t + (1 << bits);
         LOAD_TABLE(t, h)
         for (int i = 0; i < GROUP; i++)
-            prefetch(index + (size_t)group[AHEAD].k[i] * UNIT);
+            prefetch(_MM_HINT_T0, index + (size_t)group[AHEAD].k[i] * UNIT);
         STEP_AT(0, index + (size_t)group->k[0] * UNIT);
         STEP_AT(0, index + (size_t)group->k[1] * UNIT);
         STEP_AT(0, index + (size_t)group->k[2] * UNIT);
@@ -608,7 +617,7 @@ static enum way quickest(const struct gemm_weights *w, size_t m)
     int bits = w->g->f.class_bits;
     double k = (double)w->k, by_w = cover(m, bits).cycles * (double)w->n * k;
     double by_groups = step[bits] * (double)w->group_steps + table[bits] * (double)w->group_tables;
-    double by_x = (step_cycles((w->n + UNIT - 1) / UNIT, false, 8) + 2) * (double)m * k;
+    double by_x = (step_cycles((w->n + UNIT - 1) / UNIT, false, 8) + 4) * (double)m * k;
     if (w->index && by_x < by_w && (by_x < by_groups || m > UNIT))
         return BY_X;
     return m <= UNIT && by_groups < by_w ? BY_GROUPS : BY_W;
@@ -616,27 +625,57 @@ static enum way quickest(const struct gemm_weights *w, size_t m)
 
 /* --- terms ---------------------------------------------------------------------------------- */
 
+/* How a term's u comes from x. */
+enum { SAME, MASKED, TABLE };
+
+ALWAYS_INLINE __m512i spread_row(const int how, const struct map *map, const uint8_t *x)
+{
+    const __m512i spread = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i v = _mm512_loadu_si512(x);
+    if (how == MASKED)
+        v = _mm512_xor_si512(_mm512_and_si512(v, map->keep), map->flip);
+    if (how == TABLE)
+        v = map_apply(map, v);
+    return _mm512_permutexvar_epi32(spread, v);
+}
+
+ALWAYS_INLINE void pack_four(const int how, const struct map *map, const uint8_t *x0, const uint8_t *x1,
+                             const uint8_t *x2, const uint8_t *x3, uint8_t *out)
+{
+    __m512i v0 = spread_row(how, map, x0), v1 = spread_row(how, map, x1);
+    __m512i v2 = spread_row(how, map, x2), v3 = spread_row(how, map, x3);
+    __m512i a = _mm512_unpacklo_epi8(v0, v1), b = _mm512_unpackhi_epi8(v0, v1);
+    __m512i c = _mm512_unpacklo_epi8(v2, v3), d = _mm512_unpackhi_epi8(v2, v3);
+    _mm512_store_si512(out, _mm512_unpacklo_epi16(a, c));
+    _mm512_store_si512(out + 64, _mm512_unpackhi_epi16(a, c));
+    _mm512_store_si512(out + 128, _mm512_unpacklo_epi16(b, d));
+    _mm512_store_si512(out + 192, _mm512_unpackhi_epi16(b, d));
+}
+
+ALWAYS_INLINE void pack_term(const int how, const struct gemm_map *m, const uint8_t *x, size_t x_stride,
+                             size_t k, uint8_t *out)
+{
+    const struct map map = map_load(m);
+    for (; k >= 4; k -= 4, x += 4 * x_stride, out += 4 * UNIT)
+        pack_four(how, &map, x, x + x_stride, x + 2 * x_stride, x + 3 * x_stride, out);
+    if (k)
+        pack_four(how, &map, x, x + least(1, k - 1) * x_stride, x + least(2, k - 1) * x_stride,
+                  x + (k - 1) * x_stride, out);
+}
+
 /* A unit's bytes for the dot products: [term][k / 4][4][16 rows][4 k].  Behind the last k the weights
  * are 0. */
 static void pack_unit(const struct gemm_weights *w, int first, int last, const uint8_t *x, size_t x_stride,
                       uint8_t *out)
 {
-    const __m512i spread = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    for (int t = first; t < last; t++) {
-        const struct map map = map_load(&w->g->f.term[t].u);
-        for (size_t k = 0; k < w->k; k += 4, out += 4 * UNIT) {
-            __m512i v[4];
-            for (size_t i = 0; i < 4; i++) {
-                __m512i row = _mm512_loadu_si512(x + least(k + i, w->k - 1) * x_stride);
-                v[i] = _mm512_permutexvar_epi32(spread, map_apply(&map, row));
-            }
-            __m512i a = _mm512_unpacklo_epi8(v[0], v[1]), b = _mm512_unpackhi_epi8(v[0], v[1]);
-            __m512i c = _mm512_unpacklo_epi8(v[2], v[3]), d = _mm512_unpackhi_epi8(v[2], v[3]);
-            _mm512_store_si512(out, _mm512_unpacklo_epi16(a, c));
-            _mm512_store_si512(out + 64, _mm512_unpackhi_epi16(a, c));
-            _mm512_store_si512(out + 128, _mm512_unpacklo_epi16(b, d));
-            _mm512_store_si512(out + 192, _mm512_unpackhi_epi16(b, d));
-        }
+    for (int t = first; t < last; t++, out += UNIT * gemm_round_up(w->k, 4)) {
+        const struct gemm_map *u = &w->g->f.term[t].u;
+        if (!u->is_masked)
+            pack_term(TABLE, u, x, x_stride, w->k, out);
+        else if (u->keep == 0xff && u->flip == 0)
+            pack_term(SAME, u, x, x_stride, w->k, out);
+        else
+            pack_term(MASKED, u, x, x_stride, w->k, out);
     }
 }
 
@@ -651,13 +690,22 @@ static void pack_unit(const struct gemm_weights *w, int first, int last, const u
     }
 #define DOT_PUT(c) \
     if (columns > c) { \
-        struct flush f = { acc + c * acc_stride, rows, add ? 0 : base[c], add, 0 }; \
-        put(&f, 0, s##c##0); \
-        if (vectors > 1) \
-            put(&f, 16, s##c##1); \
-        if (vectors > 2) { \
-            put(&f, 32, s##c##2); \
-            put(&f, 48, s##c##3); \
+        int32_t *out = acc + c * acc_stride; \
+        if (vectors > 2 && rows >= UNIT && !add) { \
+            const __m512i b = _mm512_set1_epi32(base[c]); \
+            _mm512_storeu_si512(out, _mm512_add_epi32(s##c##0, b)); \
+            _mm512_storeu_si512(out + 16, _mm512_add_epi32(s##c##1, b)); \
+            _mm512_storeu_si512(out + 32, _mm512_add_epi32(s##c##2, b)); \
+            _mm512_storeu_si512(out + 48, _mm512_add_epi32(s##c##3, b)); \
+        } else { \
+            struct flush f = { out, rows, add ? 0 : base[c], add, 0 }; \
+            put(&f, 0, s##c##0); \
+            if (vectors > 1) \
+                put(&f, 16, s##c##1); \
+            if (vectors > 2) { \
+                put(&f, 32, s##c##2); \
+                put(&f, 48, s##c##3); \
+            } \
         } \
     }
 
