@@ -15,7 +15,7 @@ enum cosim_backend {
     COSIM_RTL,        /* the Verilated array, one table for all cells: control, skew, requantizer as they
         are */
     COSIM_GATES,      /* the same with the multiplier's gates in every cell */
-    COSIM_CYCLE,      /* the array cycle by cycle on gates in compiled C, weight-stationary; codes as below */
+    COSIM_CYCLE,      /* the array cycle by cycle on gates in compiled C; codes as below */
     COSIM_BITSLICE,   /* the multiplier's gates in compiled C, up to 512 images a pass; requantization in C */
     COSIM_BACKENDS
 };

@@ -147,6 +147,98 @@ static uint64_t run_job(struct machine *s, const struct job *j)
     return cycles;
 }
 
+/* --- output-stationary ------------------------------------------------------------------------- */
+
+/* Here a beat's m is its k.  Array row r has row rows - 1 - r of the tile, which leaves in that order. */
+static size_t row_of(const struct machine *s, size_t tile, int r)
+{
+    return tile * (size_t)s->c->rows + (size_t)(s->c->rows - 1 - r);
+}
+
+/* All cells, one clock edge.  A cell's running sum lies in turn in the one and the other of psum; the last
+ * goes to bank, where the column of registers that shifts results down takes it. */
+static void clock_sums(struct machine *s, const struct job *j)
+{
+    int rows = s->c->rows, cols = s->c->cols;
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < (int)j->cols; c++) {
+            const struct beat *b = &s->history[r + c];
+            size_t m = row_of(s, b->tile, r), at = ((size_t)r * (size_t)cols + (size_t)c) * s->sum_words;
+            if (!b->valid || m >= j->m_count)
+                continue;
+            bool last = b->m + 1 == s->g->k;
+            sliced_cell(s->g->mult, s->g->planes + s->g->index[m * s->g->k + b->m] * s->x_words,
+                        s->g->w[(j->n_0 + (size_t)c) * s->g->k + b->m],
+                        b->next ? NULL : s->psum[~b->m & 1] + at, (last ? s->bank : s->psum[b->m & 1]) + at);
+        }
+}
+
+/* A row of results at the bottom.  They are read where they were made, not moved down: the next tile's
+ * last beat waits until all are out. */
+static void take_row(struct machine *s, const struct job *j, size_t tile, int row)
+{
+    int r = s->c->rows - 1 - row;
+    size_t m = row_of(s, tile, r), lanes = (size_t)sliced_lanes(s->g->mult);
+    for (size_t c = 0; c < j->cols && m < j->m_count; c++) {
+        const uint64_t *sum = s->bank + ((size_t)r * (size_t)s->c->cols + c) * s->sum_words;
+        sliced_unpack(s->g->mult, sum, s->g->acc + ((j->n_0 + c) * s->g->m + m) * lanes);
+        if (s->g->watch_cycle && j->n_0 + c == s->g->watch_n && m == s->g->watch_m)
+            *s->g->watch_cycle = s->now;
+    }
+}
+
+/* As run_job(): ctrl_os.v and out_stage.v. */
+static uint64_t run_tiles(struct machine *s, const struct job *j)
+{
+    const int rows = s->c->rows, beats = s->c->cols / s->c->lanes;
+    const size_t tiles = (j->m_count + (size_t)rows - 1) / (size_t)rows;
+    int fifo = 0, serial = 0, row = 0;
+    size_t tile = 0, leaving = 0, k = 0;
+    bool pending = false, drain = false, in_flight = true, stage[REQUANTIZER_STAGES] = { false };
+    uint64_t cycles = 0;
+    memset(s->history, 0, (size_t)(s->latency + 1) * sizeof *s->history);
+    while (tile < tiles || pending || in_flight) {
+        const struct beat *ripe = &s->history[s->latency - 1];
+        bool en = fifo < FIFO_ROWS, last = k + 1 == s->g->k;
+        bool enters = tile < tiles && en && !(last && pending);
+        bool shift = en && (drain || (ripe->valid && ripe->m + 1 == s->g->k));
+        bool ends = shift && row == rows - 1;
+        struct beat entering = { enters, k == 0, (uint32_t)k, (uint32_t)tile };
+        bool head = fifo > 0, pop = head && serial == beats - 1;
+
+        /* The clock edge. */
+        if (shift)
+            take_row(s, j, leaving, row);
+        if (en) {
+            clock_sums(s, j);
+            memmove(s->history + 1, s->history, (size_t)s->latency * sizeof *s->history);
+            s->history[0] = entering;
+        }
+        for (int i = REQUANTIZER_STAGES - 1; i > 0; i--)
+            stage[i] = stage[i - 1];
+        stage[0] = head;
+        if (head)
+            serial = serial == beats - 1 ? 0 : serial + 1;
+        fifo += shift - pop;
+        if (shift) {
+            drain = !ends;
+            row = ends ? 0 : row + 1;
+            leaving += ends;
+        }
+        pending = (enters && last) || (pending && !ends);
+        if (enters) {
+            k = last ? 0 : k + 1;
+            tile += last;
+        }
+        in_flight = fifo > 0;
+        for (int i = 0; i < REQUANTIZER_STAGES; i++)
+            in_flight |= stage[i];
+        cycles++;
+        s->now++;
+    }
+    return cycles;
+}
+
 /* A piece of the space, or only its size; 64-byte aligned. */
 static void *take(const struct cycle_space *space, size_t *at, size_t bytes)
 {
@@ -166,15 +258,13 @@ static size_t lay_out(struct machine *s, const struct cycle_space *space, size_t
     s->weight = take(space, &at, cells);
     s->psum[0] = take(space, &at, cells * sum);
     s->psum[1] = take(space, &at, cells * sum);
-    s->bank = take(space, &at, depth * (size_t)s->c->cols * sum);
+    s->bank = take(space, &at, (s->c->dataflow == ARRAY_WS ? depth * (size_t)s->c->cols : cells) * sum);
     return at;
 }
 
 enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g,
                            struct cycle_space *space, uint64_t *busy)
 {
-    if (c->dataflow != ARRAY_WS)
-        return fail(AXM_USAGE, "array: only the weight-stationary one is simulated cycle by cycle on gates");
     struct machine s = { .c = c, .g = g, .sum_words = sliced_sum_words(g->mult),
         .x_words = sliced_words(g->mult), .k_tiles = (g->k + c->rows - 1) / c->rows,
         .latency = c->rows + c->cols + array_row_sum(c) };
@@ -191,6 +281,12 @@ enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm
     memset(s.zero_code, 0, (size_t)sliced_lanes(g->mult));
     sliced_pack(g->mult, s.zero_code, 1, s.zero);
     memset(s.weight, 0, (size_t)c->rows * c->cols);
+    for (size_t n = 0; n < g->n && c->dataflow == ARRAY_OS; n += (size_t)c->cols) {
+        const struct job j = { n, 0, g->m, g->n - n < (size_t)c->cols ? g->n - n : (size_t)c->cols };
+        *busy += run_tiles(&s, &j);
+    }
+    if (c->dataflow == ARRAY_OS)
+        return AXM_OK;
     for (size_t n = 0; n < g->n; n += (size_t)c->cols)
         for (size_t m = 0; m < g->m; m += (size_t)c->acc_depth) {
             struct job j = { n, m, g->m - m, g->n - n };

@@ -1,9 +1,9 @@
-/* The weight-stationary array, cycle by cycle, on the gates of its multiplier, many images at once.
+/* The array, cycle by cycle, on the gates of its multiplier, many images at once.
  *
- * What rtl/ctrl_ws.v, array_ws.v, acc_bank.v and out_stage.v do in each clock cycle when no stream ever
- * stalls from
- * outside, with the cells' sums as bit planes: lane i is image i, so a cycle here is a cycle of the array for
- * each of them.  The number of busy cycles is that of the Verilated array (tests/test_cycle.c). */
+ * What rtl/ctrl_ws.v, array_ws.v, acc_bank.v and out_stage.v, or ctrl_os.v, array_os.v and out_stage.v, do
+ * in each clock cycle when no stream ever stalls from outside, with the cells' sums as bit planes: lane i is
+ * image i, so a cycle here is a cycle of the array for each of them.  The number of busy cycles is that of
+ * the Verilated array (tests/test_cycle.c). */
 #ifndef AXM_SIM_CYCLE_H
 #define AXM_SIM_CYCLE_H
 
@@ -28,8 +28,7 @@ struct cycle_space {
     size_t bytes;
 };
 
-/* c: dimensions; its multiplier is not looked at.  busy: added to, cycles of the array.  AXM_USAGE for
- * another dataflow. */
+/* c: dimensions and dataflow; its multiplier is not looked at.  busy: added to, cycles of the array. */
 enum axm_status cycle_gemm(const struct array_config *c, const struct cycle_gemm *g,
                            struct cycle_space *space, uint64_t *busy) AXM_MUST_CHECK;
 

@@ -145,6 +145,8 @@ TEST(test_cosim__random_graphs_cycle_by_cycle)
 {
     struct cosim_opts o = opts_of(COSIM_CYCLE, ARRAY_WS, 4, 4);
     check_graphs(&o, 200, getenv("AXM_FULL") ? 120 : 8, 5, 0);
+    o = opts_of(COSIM_CYCLE, ARRAY_OS, 3, 5);
+    check_graphs(&o, 1200, getenv("AXM_FULL") ? 120 : 8, 5, 0);
 }
 
 TEST(test_cosim__random_graphs_on_the_arrays)
@@ -181,10 +183,10 @@ TEST(test_cosim__random_graphs_on_arrays_of_gates)
 
 /* One weight bit is wrong in the hardware, in one layer after the other: the first sum that it changes must
  * be named, and nothing before it. */
-static void check_faults(enum cosim_backend backend)
+static void check_faults(enum cosim_backend backend, enum array_dataflow dataflow)
 {
     enum { GRAPHS = 3, IMAGES = 6 };
-    struct cosim_opts o = opts_of(backend, ARRAY_WS, 4, 4);
+    struct cosim_opts o = opts_of(backend, dataflow, 4, 4);
     int found = 0;
     for (int i = 0; i < GRAPHS; i++) {
         struct fixture f;
@@ -211,7 +213,8 @@ static void check_faults(enum cosim_backend backend)
                   "graph %d, layer %d: row %zu, not %zu", i, m->layer, m->tile_m + m->tile_row, row);
             /* No sooner than it has gone through all cells and every row before it; no later than all
              * the multiplications would take one by one. */
-            uint64_t first = (uint64_t)o.array.rows + m->tile_row;
+            uint64_t first = (uint64_t)o.array.rows + m->tile_row +
+                             (dataflow == ARRAY_OS ? qnode_k(f.q, n) : 0);
             uint64_t last = 1000 + 20 * qnode_multiplications(f.q, n) * IMAGES;
             if (m->on_array)
                 CHECK(m->cycle >= first && m->cycle < last, "graph %d, layer %d: cycle %llu, not %llu..%llu",
@@ -225,18 +228,19 @@ static void check_faults(enum cosim_backend backend)
 
 TEST(test_cosim__a_wrong_weight_is_found_on_gates)
 {
-    check_faults(COSIM_BITSLICE);
+    check_faults(COSIM_BITSLICE, ARRAY_WS);
 }
 
 TEST(test_cosim__a_wrong_weight_is_found_cycle_by_cycle)
 {
-    check_faults(COSIM_CYCLE);
+    check_faults(COSIM_CYCLE, ARRAY_WS);
+    check_faults(COSIM_CYCLE, ARRAY_OS);
 }
 
 TEST(test_cosim__a_wrong_weight_is_found_on_the_array)
 {
     need_verilator();
-    check_faults(COSIM_RTL);
+    check_faults(COSIM_RTL, ARRAY_WS);
 }
 
 /* --- waveforms ------------------------------------------------------------------------------ */
