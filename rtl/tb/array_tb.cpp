@@ -256,9 +256,9 @@ void send(const job &j, const std::vector<std::vector<int32_t>> &code)
 
 // One column's sums leave the accumulator's bits, or those of one cell, if that takes few products: whoever
 // does not notice it there has no help from a neighbour.
-void make_loud(job &j)
+void make_loud(job &j, unsigned cell)
 {
-    unsigned column = below(COLS), row = below(ROWS);
+    unsigned column = cell % COLS, row = cell / COLS;
     uint32_t w = below(2) ? 1u << (W_BITS - 1) : (1u << (W_BITS - SIGNED)) - 1,
              x = below(2) ? 1u << (X_BITS - 1) : (1u << (X_BITS - SIGNED)) - 1;
     int64_t p = product(w, x, j.mode), limit = (int64_t)1 << (ACC_BITS - 1);
@@ -273,7 +273,7 @@ void make_loud(job &j)
     j.dim_b = (unsigned)passes + 1 + below(3);
 }
 
-job make_job(unsigned number)
+job make_job(unsigned number, int cell = -1)
 {
     job j = {};
     unsigned rows_max = ACC_DEPTH < 64 ? ACC_DEPTH : 64;
@@ -288,8 +288,8 @@ job make_job(unsigned number)
     j.mode |= MODE_BITS_0 ? below(MODE_TOP_0 + 1) | below(MODE_TOP_1 + 1) << MODE_BITS_0 : below(256);
     quiet = below(3) == 0;
     loud_x = loud_w = none;
-    if (below(4) == 0)
-        make_loud(j);
+    if (cell >= 0)
+        make_loud(j, (unsigned)cell);
     unsigned tiles = OUTPUT_STATIONARY ? j.dim_a : j.dim_b, x_frame = OUTPUT_STATIONARY ? j.dim_b : j.dim_a,
              w_frame = OUTPUT_STATIONARY ? j.dim_b : (unsigned)ROWS;
     bool wide = below(3) == 0;      // all bits of everything, else values as networks have them
@@ -739,6 +739,14 @@ void check_counters(bool busy, bool x, bool w, bool y)
     check_counter(STALL_Y, y);
 }
 
+// Sums that leave the accumulator's bits, a cell at a time.
+void check_overflows()
+{
+    stalls(0, 0, 0);
+    for (unsigned i = 0; i < ROWS * COLS && i < 64; i++)
+        run_whole(make_job(0, (int)(ROWS * COLS > 64 ? below(ROWS * COLS) : i)));
+}
+
 // At any moment, results taken or not; the job after it is as if nothing had been.
 void check_aborts()
 {
@@ -890,6 +898,7 @@ int main(int argc, char **argv)
         failed("STATUS.JOBS is wrong");
     check_errors(errors);
     jobs_ended = (unsigned)jobs & 0xffff;
+    check_overflows();
     check_aborts();
     check_stalls();
     check_long_jobs();
