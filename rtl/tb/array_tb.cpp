@@ -273,7 +273,7 @@ void make_loud(job &j, unsigned cell)
     j.dim_b = (unsigned)passes + 1 + below(3);
 }
 
-job make_job(unsigned number, int cell = -1)
+job make_job(unsigned number, int cell = -1, unsigned dim_a = 0, unsigned dim_b = 0)
 {
     job j = {};
     unsigned rows_max = ACC_DEPTH < 64 ? ACC_DEPTH : 64;
@@ -288,6 +288,10 @@ job make_job(unsigned number, int cell = -1)
     j.mode |= MODE_BITS_0 ? below(MODE_TOP_0 + 1) | below(MODE_TOP_1 + 1) << MODE_BITS_0 : below(256);
     quiet = below(3) == 0;
     loud_x = loud_w = none;
+    if (dim_a) {
+        j.dim_a = dim_a;
+        j.dim_b = dim_b;
+    }
     if (cell >= 0)
         make_loud(j, (unsigned)cell);
     unsigned tiles = OUTPUT_STATIONARY ? j.dim_a : j.dim_b, x_frame = OUTPUT_STATIONARY ? j.dim_b : j.dim_a,
@@ -301,6 +305,18 @@ job make_job(unsigned number, int cell = -1)
         j.mult[c] = (int32_t)(random32() >> 1 >> (wide ? below(31) : 0));
         j.shift[c] = wide ? between(1, 62) : between(28, 25 + X_BITS + W_BITS);
         j.wzero[c] = between(-256, 255);
+    }
+    if (!wide && below(3) == 0) {   // the lowest bits of small products of small and large factors
+        j.mode &= 0x1ff;
+        quiet = true;
+        j.lo = INT32_MIN;
+        j.hi = INT32_MAX;
+        for (int c = 0; c < COLS; c++) {
+            int bits = between(0, 30);
+            j.bias[c] = between(-1 - (1 << (30 - bits)), 1 << (30 - bits));
+            j.mult[c] = (int32_t)(random32() >> 1 >> (30 - bits));
+            j.shift[c] = between(1, 4);
+        }
     }
     unsigned fault = below(8);
     if (fault == 0 && x_frame > 1)
@@ -413,6 +429,7 @@ void after_edge()
     top->clk_i = 1;
     top->eval();
     top->clk_i = 0;
+    top->eval();            // inputs change later: what samples at this edge must not get away with it
     if (x_moves) {
         x_at++;
         top->s_axis_x_tvalid = 0;
@@ -804,10 +821,16 @@ void check_stalls()
     write(ERRORS, 0x3ff);
 }
 
-// Dimensions of all bits: what would end too early gives results that nobody asked for.
+// Jobs of many tiles, and dimensions of all bits: what ends too early gives results that nobody asked for.
 void check_long_jobs()
 {
     stalls(0, 0, 0);
+    if (OUTPUT_STATIONARY) {
+        run_whole(make_job(0, -1, 256 + below(64), 1 + below(2)));
+        run_whole(make_job(0, -1, 1, 4096 + below(64)));
+    } else {
+        run_whole(make_job(0, -1, 1 + below(2), 256 + below(64)));
+    }
     for (unsigned bit = 8; bit < 32; bit++)
         for (unsigned tiles = 0; tiles <= OUTPUT_STATIONARY; tiles++) {
             job j;
@@ -832,7 +855,7 @@ void check_timeouts()
     stalls(100, 100, 0);
     for (unsigned bit = 0; bit < 32; bit++) {
         bool whole = bit < 12;
-        uint32_t limit = 1u << bit | (whole ? below(1u << bit) : 0);
+        uint32_t limit = 1u << bit | below(1u << bit);
         write(CTRL, 4);
         write(TIMEOUT, limit);
         start(make_job(0));
@@ -854,6 +877,17 @@ void check_timeouts()
             check_errors(0);
             abort_job();
         }
+    }
+    for (unsigned bit = 0; bit < 12; bit++) {   // one that is over when it is written
+        write(TIMEOUT, 0);
+        start(make_job(0));
+        unsigned waited = 1u << bit | below(1u << bit);
+        steps(waited);
+        expect(STATUS, jobs_ended << 16 | 1);
+        write(TIMEOUT, 1 + below(waited));
+        expect(STATUS, jobs_ended << 16);
+        drop();
+        check_errors(256);
     }
     write(TIMEOUT, 0);
 }
