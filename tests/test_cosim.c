@@ -138,24 +138,24 @@ static void check_graphs(const struct cosim_opts *o, uint64_t first, int graphs,
 TEST(test_cosim__random_graphs_on_gates)
 {
     struct cosim_opts o = opts_of(COSIM_BITSLICE, ARRAY_WS, 4, 4);
-    check_graphs(&o, 100, getenv("AXM_FULL") ? 120 : 12, 9, 0);
+    check_graphs(&o, 100, getenv("AXM_FULL") ? 120 : 8, 9, 0);
 }
 
 TEST(test_cosim__random_graphs_cycle_by_cycle)
 {
     struct cosim_opts o = opts_of(COSIM_CYCLE, ARRAY_WS, 4, 4);
-    check_graphs(&o, 200, getenv("AXM_FULL") ? 120 : 8, 5, 0);
+    check_graphs(&o, 200, getenv("AXM_FULL") ? 120 : 6, 5, 0);
     o = opts_of(COSIM_CYCLE, ARRAY_OS, 3, 5);
-    check_graphs(&o, 1200, getenv("AXM_FULL") ? 120 : 8, 5, 0);
+    check_graphs(&o, 1200, getenv("AXM_FULL") ? 120 : 6, 5, 0);
 }
 
 TEST(test_cosim__random_graphs_on_the_arrays)
 {
     need_verilator();
     struct cosim_opts o = opts_of(COSIM_RTL, ARRAY_WS, 4, 4);
-    check_graphs(&o, 300, getenv("AXM_FULL") ? 120 : 10, 3, 0);
+    check_graphs(&o, 300, getenv("AXM_FULL") ? 120 : 6, 3, 0);
     o = opts_of(COSIM_RTL, ARRAY_OS, 3, 5);
-    check_graphs(&o, 600, getenv("AXM_FULL") ? 120 : 10, 3, 0);
+    check_graphs(&o, 600, getenv("AXM_FULL") ? 120 : 6, 3, 0);
 }
 
 TEST(test_cosim__random_graphs_pooled_in_the_arrays)
@@ -164,10 +164,10 @@ TEST(test_cosim__random_graphs_pooled_in_the_arrays)
     struct cosim_opts o = opts_of(COSIM_RTL, ARRAY_WS, 4, 4);
     o.array.pool_width = 4;   /* too little for some */
     o.array.acc_depth = 16;   /* an image takes several jobs */
-    check_graphs(&o, 700, getenv("AXM_FULL") ? 120 : 10, 3, 0);
+    check_graphs(&o, 700, getenv("AXM_FULL") ? 120 : 6, 3, 0);
     o = opts_of(COSIM_RTL, ARRAY_OS, 3, 5);
     o.array.pool_width = 10;
-    check_graphs(&o, 900, getenv("AXM_FULL") ? 120 : 10, 3, 0);
+    check_graphs(&o, 900, getenv("AXM_FULL") ? 120 : 6, 3, 0);
 }
 
 /* Each circuit is an array to compile. */
@@ -176,9 +176,9 @@ TEST(test_cosim__random_graphs_on_arrays_of_gates)
     need_verilator();
     bool full = getenv("AXM_FULL");
     struct cosim_opts o = opts_of(COSIM_GATES, ARRAY_WS, 2, 3);
-    check_graphs(&o, 800, full ? 120 : 6, 2, full ? 0 : 1);
+    check_graphs(&o, 800, full ? 120 : 4, 2, full ? 0 : 1);
     o = opts_of(COSIM_GATES, ARRAY_OS, 2, 2);
-    check_graphs(&o, 1000, full ? 120 : 6, 2, full ? 0 : 1);
+    check_graphs(&o, 1000, full ? 120 : 4, 2, full ? 0 : 1);
 }
 
 /* One weight bit is wrong in the hardware, in one layer after the other: the first sum that it changes must
