@@ -184,6 +184,7 @@ docs-search: all  ## measure again what docs/search.md says (a quarter of an hou
 
 docs-array: all  ## measure again what docs/array-synthesis.md says (some minutes)
 	B=$B scripts/docs_array.sh > $B/array-synthesis.md.tmp && mv $B/array-synthesis.md.tmp docs/array-synthesis.md
+	rm -rf $B/docs-array
 
 docs-training: all $B/lenet5i.axm $B/resnet8.axm  ## train, quantize and run again what docs/trained.md says
 	B=$B scripts/docs_trained.sh $B/lenet5i.axm $B/resnet8.axm > $B/trained.md.tmp && mv $B/trained.md.tmp docs/trained.md

@@ -1,10 +1,10 @@
 #!/bin/sh
-# docs_array.sh: writes docs/array-synthesis.md to standard output; every figure in it is measured here.
+# docs_array.sh: writes docs/array-synthesis.md to standard output; every figure in it is measured here.  What was
+# measured stays in $B/docs-array until the page is complete: after a kill only the rest runs.
 set -eu
 axmul=${B:-build}/axmul
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-specs=exact8s,SCDM8_52,SCDM8_83,drum8s_k4,scdmr8s
+work=${B:-build}/docs-array
+mkdir -p "$work"
 
 # table FILE COLUMN=TITLE:DECIMALS ...: the columns of a CSV file as Markdown, "-" where there is nothing.
 table() {
@@ -34,23 +34,66 @@ table() {
         { line = "|"; for (i = 1; i <= n; i++) line = line " " cell($at[key[i]], digits[i]) " |"; print line }
     ' "$file"
 }
-# run FILE ARGUMENT...: the command and its table, appended.
+# run TABLE PART ARGUMENT...: the command, once, for a part of a table.
 run() {
-    file=$work/$1
-    shift
-    "$axmul" synth array "$@" --format csv --quiet >> "$file" 2> "$work/err" || { cat "$work/err" >&2; exit 1; }
-    echo "axmul synth array $*" >> "$file.command"
+    file=$work/$1.$2
+    shift 2
+    command="axmul synth array $*"
+    if [ "$(cat "$file.command" 2> /dev/null)" != "$command" ]; then
+        "$axmul" synth array "$@" --format csv --quiet > "$file.part"
+        mv "$file.part" "$file.csv"
+        echo "$command" > "$file.command"
+    fi
 }
-commands() { printf '```\n'; sed 's/^/$ /' "$work/$1.command"; printf '```\n\n'; }
+# The savings of an FPGA's rows anew: against the exact multiplier that takes the least LUTs in a cell, * or gates,
+# of the same dataflow, without DSP blocks.
+against_smallest() {
+    awk -F, -v OFS=, '
+        NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; n = split("mult pe array", level, " "); print; next }
+        $1 == "spec" { next }
+        { row[++rows] = $0 }
+        ($1 == "exact8s" || $1 == "dadda8s") && $at["dsp"] == "no" {
+            flow = $at["dataflow"]
+            if (!(flow in least) || $at["pe_luts"] < least[flow]) {
+                least[flow] = $at["pe_luts"]
+                for (l = 1; l <= n; l++) base[flow, l] = $at[level[l] "_luts"]
+            }
+        }
+        END {
+            for (r = 1; r <= rows; r++) {
+                $0 = row[r]
+                for (l = 1; l <= n; l++) {
+                    share = $at[level[l] "_luts"] / base[$at["dataflow"], l]
+                    $at[level[l] "_saving_percent"] = 100 * (1 - share)
+                }
+                print
+            }
+        }'
+}
+# show TABLE COLUMN...: commands and table of what ran under that name.
+show() {
+    name=$1
+    shift
+    printf '```\n'
+    sed 's/^/$ /' "$work/$name".*.command
+    printf '```\n\n'
+    case $name in
+    xilinx | ice40) cat "$work/$name".*.csv | against_smallest > "$work/all" ;;
+    *) cat "$work/$name".*.csv > "$work/all" ;;
+    esac
+    table "$work/all" "$@"
+}
 
+some=exact8s,SCDM8_83,dadda8s
 for dataflow in ws os; do
-    run library --rows 8 --cols 8 --mult $specs --dataflow $dataflow
-    run "modules_$dataflow" --rows 8 --cols 8 --mult exact8s --dataflow $dataflow --modules
-    run xilinx --rows 8 --cols 8 --mult "$specs,dadda8s" --dataflow $dataflow --fpga xilinx
-    run xilinx --rows 8 --cols 8 --mult exact8s --dataflow $dataflow --fpga xilinx --dsp
+    run library $dataflow --rows 8 --cols 8 --mult $specs --dataflow $dataflow
+    run modules_$dataflow 1 --rows 8 --cols 8 --mult exact8s --dataflow $dataflow --modules
 done
-run ice40 --rows 4 --cols 4 --mult "$specs,dadda8s" --dataflow ws --fpga ice40 --place
-run ice40 --rows 4 --cols 4 --mult exact8s,SCDM8_83 --dataflow os --fpga ice40 --place
+run xilinx 1 --rows 8 --cols 8 --mult $specs,dadda8s --dataflow ws --fpga xilinx
+run xilinx 2 --rows 8 --cols 8 --mult exact8s --dataflow ws --fpga xilinx --dsp
+run xilinx 3 --rows 8 --cols 8 --mult $some --dataflow os --fpga xilinx
+run ice40 1 --rows 4 --cols 4 --mult $specs,dadda8s --dataflow ws --fpga ice40 --place
+run ice40 2 --rows 4 --cols 4 --mult $some --dataflow os --fpga ice40 --place
 
 cat <<'T'
 # Area and timing of the arrays
@@ -82,19 +125,18 @@ Savings are against `exact8s`, the smallest exact multiplier of ours, in the sam
   is in any figure. Its read register is a register here.
 - Drive strengths: every cell is as ABC picks it for area, nothing was sized for a deadline.
 - The library is osu018, old and academic: trust ratios, not absolute figures.
-- Power of a cell: see `axmul power` for the multipliers.
+- Power: `axmul power` has that of the multipliers, nothing that of cells.
 
 ## Library cells: osu018, 8 x 8
 
 T
-commands library
-table "$work/library" spec=multiplier dataflow=flow mult_area_um2=multiplier_um2:0 pe_area_um2=cell_um2:0 \
+show library spec=multiplier dataflow=flow mult_area_um2=multiplier_um2:0 pe_area_um2=cell_um2:0 \
     array_area_um2=array_um2:0 mult_saving_percent=saves_multiplier_%:1 pe_saving_percent=saves_cell_%:1 \
     array_saving_percent=saves_array_%:1
 echo
-table "$work/library" spec=multiplier dataflow=flow mult_delay_ns=multiplier_ns:2 pe_period_ns=cell_ns:2 \
-    in_array_period_ns=in_the_array_ns:2 period_ns=array_ns:2 max_mhz=array_MHz:1 pe_flip_flops=cell_flip-flops \
-    array_flip_flops=array_flip-flops array_cells=array_gates memory_bits=memory_bits
+table "$work/all" spec=multiplier dataflow=flow mult_delay_ns=multiplier_ns:2 pe_period_ns=cell_ns:2 \
+    in_array_period_ns=in_the_array_ns:2 period_ns=array_ns:2 max_mhz=array_MHz:1 \
+    pe_flip_flops=cell_flip-flops array_flip_flops=array_flip-flops array_cells=array_gates memory_bits=memory_bits
 cat <<'T'
 
 A multiplier is a part of its cell, and the cells are a part of the array: that is why a saving shrinks from column to
@@ -104,8 +146,7 @@ column. Where "array ns" is the same for all multipliers, a requantizer sets the
 
 T
 for dataflow in ws os; do
-    commands "modules_$dataflow"
-    table "$work/modules_$dataflow" module=module what=what instances=instances cells=gates \
+    show "modules_$dataflow" module=module what=what instances=instances cells=gates \
         flip_flops=flip-flops area_um2=um2:0 share_percent=share_%:1
     echo
 done
@@ -113,28 +154,29 @@ cat <<'T'
 ## FPGA: 7-series, 8 x 8
 
 Yosys's `synth_xilinx`: LUTs, CARRY4, flip-flops, DSP48E1, block RAM. No place and route, so no MHz. Without DSP blocks
-unless the row says so. `exact8s` is written `*` here, which is what the tools know best; `dadda8s` is the same
-product as gates, as all approximate multipliers are. A cell is flattened before mapping, so a saving in LUTs
-can be more or less than the multiplier's own.
+unless the row says so. `exact8s` is written `*` here; `dadda8s` is the same product as gates, as all approximate
+multipliers are. Savings are against the one of the two that takes fewer LUTs in a cell of the same dataflow
+without DSP blocks: that is what an approximate multiplier has to beat. A cell is flattened before mapping, so
+it can save more or less than the multiplier alone.
 
 T
-commands xilinx
-table "$work/xilinx" spec=multiplier dataflow=flow dsp=DSP mult_luts=multiplier_LUTs pe_luts=cell_LUTs \
+show xilinx spec=multiplier dataflow=flow dsp=DSP mult_luts=multiplier_LUTs pe_luts=cell_LUTs \
     array_luts=array_LUTs mult_saving_percent=saves_multiplier_%:1 pe_saving_percent=saves_cell_%:1 \
     array_saving_percent=saves_array_%:1 pe_carries=cell_CARRY4 pe_flip_flops=cell_FFs array_flip_flops=array_FFs \
     pe_dsps=cell_DSPs array_dsps=array_DSPs array_rams=block_RAMs
 cat <<'T'
 
-An exact multiplier in a DSP block costs no LUTs, and takes the cell's adder and registers along: on such a device an approximate
-multiplier made of LUTs saves nothing as long as there are blocks left.
+The row with DSP blocks has them in the requantizers, too. An exact multiplier in a DSP block costs no LUTs, and takes
+the cell's adder along: on such a device an approximate multiplier made of LUTs saves nothing as long as
+there are blocks left.
 
 ## FPGA: iCE40 HX8K, 4 x 4
 
-Yosys's `synth_ice40`, then nextpnr for a cell and for all cells with their skew ("core"), between registers, package ct256, seed 1,
-after routing. The whole array with its requantizers, which have 32 x 32 multipliers, is larger than the device.
+Yosys's `synth_ice40`, then nextpnr for a cell and for all cells with their skew ("core"), between registers,
+package ct256, seed 1, after routing. The whole array with its requantizers, which have 32 x 32
+multipliers, is larger than the device. MHz are of one seed of the placer; another moves them.
 
 T
-commands ice40
-table "$work/ice40" spec=multiplier dataflow=flow mult_luts=multiplier_LUTs pe_luts=cell_LUTs array_luts=array_LUTs \
+show ice40 spec=multiplier dataflow=flow mult_luts=multiplier_LUTs pe_luts=cell_LUTs array_luts=array_LUTs \
     mult_saving_percent=saves_multiplier_%:1 pe_saving_percent=saves_cell_%:1 array_saving_percent=saves_array_%:1 \
     pe_carries=cell_carries pe_flip_flops=cell_FFs array_flip_flops=array_FFs pe_max_mhz=cell_MHz:1 core_max_mhz=core_MHz:1
