@@ -84,9 +84,11 @@ show() {
     table "$work/all" "$@"
 }
 
+specs=exact8s,SCDM8_52,SCDM8_83,drum8s_k4,scdmr8s
 some=exact8s,SCDM8_83,dadda8s
+run library 1 --rows 8 --cols 8 --mult $specs --dataflow ws
+run library 2 --rows 8 --cols 8 --mult $specs --dataflow os
 for dataflow in ws os; do
-    run library $dataflow --rows 8 --cols 8 --mult $specs --dataflow $dataflow
     run modules_$dataflow 1 --rows 8 --cols 8 --mult exact8s --dataflow $dataflow --modules
 done
 run xilinx 1 --rows 8 --cols 8 --mult $specs,dadda8s --dataflow ws --fpga xilinx
