@@ -110,7 +110,7 @@ mutants() {
         : > caught
         run 1 24 || { echo "FAIL array_mutants__$name: the array itself fails"; exit 1; }
         first=$(wc -l < caught)
-        run 2 60 && run 3 200 || { echo "FAIL array_mutants__$name: the array itself fails"; exit 1; }
+        run 2 60 && run 3 200 && run 4 600 || { echo "FAIL array_mutants__$name: the array itself fails"; exit 1; }
         prove
         for k in $(cat left); do
             sed "s/^mutate //; s/ -cell.*\(-port\)/ \1/; s/techmap.v//; s/^/  /" list | sed -n "${k}p" | cut -c1-100
