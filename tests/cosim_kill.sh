@@ -94,6 +94,11 @@ begin() {   # sets pid, and worker once the second batch is done
     while kill -0 $pid 2> /dev/null && [ "$(kept_batches "$work/dies.resume")" -lt 2 ]; do sleep 0.02; done
     worker=$(children $pid | cut -d' ' -f2)
 }
+# An orphan that has ended may wait long for init to notice.
+runs() { # PID
+    state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2> /dev/null)
+    [ -n "$state" ] && [ "$state" != Z ]
+}
 if [ -e /proc/$$/task/$$/children ]; then
     {
         begin
@@ -109,11 +114,12 @@ if [ -e /proc/$$/task/$$/children ]; then
         begin
         kill -KILL $pid
         wait $pid 2> /dev/null
-        for i in 1 2 3 4 5 6 7 8 9 10; do
-            kill -0 "$worker" 2> /dev/null || break
+        tries=0
+        while runs "$worker" && [ $tries -lt 50 ]; do
             sleep 0.1
+            tries=$((tries + 1))
         done
-        ! kill -0 "$worker" 2> /dev/null || { echo "a worker outlives its parent"; kill "$worker"; }
+        ! runs "$worker" || { echo "a worker outlives its parent"; kill "$worker"; }
     } > "$work/odd" 2> "$work/shell"
     verdict a_worker_that_dies < "$work/odd"
 else
