@@ -9,15 +9,8 @@ model=$1
 epochs=${EPOCHS:-8}
 images=${IMAGES:-60000}
 work=$B/docs-plane
-mkdir -p "$work"
-
-# What is there may be of other settings.
-settings="$epochs $images $(cat "$model" docs/search.md | sha256sum) $("$axmul" --version | head -n 1)"
-if [ "$(cat "$work/settings" 2> /dev/null)" != "$settings" ]; then
-    rm -rf "$work"
-    mkdir -p "$work"
-    echo "$settings" > "$work/settings"
-fi
+. scripts/docs_work.sh
+keep_of_same "$work" "$epochs $images $(cat "$model" docs/search.md | sha256sum) $("$axmul" --version | head -n 1)"
 
 # NAME OPTIONS...: rows in NAME.csv, what it says in NAME.log, NAME.svg.
 plane() {

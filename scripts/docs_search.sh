@@ -8,15 +8,8 @@ B=${B:-build}
 axmul=$B/axmul
 model=$1
 work=$B/docs-search
-mkdir -p "$work"
-
-# What is there may be of other settings.
-settings="${SMALLER:-} $(sha256sum < "$model") $("$axmul" --version | head -n 1)"
-if [ "$(cat "$work/settings" 2> /dev/null)" != "$settings" ]; then
-    rm -rf "$work"
-    mkdir -p "$work"
-    echo "$settings" > "$work/settings"
-fi
+. scripts/docs_work.sh
+keep_of_same "$work" "${SMALLER:-} $(sha256sum < "$model") $("$axmul" --version | head -n 1)"
 
 # NAME STORE ALGORITHM OPTIONS...: a search, its rows in NAME.csv and its generations in NAME.history.
 search() {

@@ -62,8 +62,8 @@ static void clock_cells(struct machine *s, const struct job *j)
 }
 
 /* The bottom sums of column c for the beat that its de-skew brings out together with the others now are
- * the ones
- * the cell made cols - 1 - c edges before: they are taken when they appear, and counted when they are due. */
+ * the ones that the cell made cols - 1 - c edges before: they are taken when they appear, and counted when
+ * they are due. */
 static void take_sum(struct machine *s, const struct job *j, int c, const struct beat *b)
 {
     const uint64_t *sum = s->psum[0] + ((size_t)(s->c->rows - 1) * s->c->cols + c) * s->sum_words;
@@ -87,24 +87,51 @@ static void load_shadow(struct machine *s, const struct job *j, size_t tile, int
         s->shadow[(size_t)row * s->c->cols + c] = k < s->g->k ? s->g->w[(j->n_0 + c) * s->g->k + k] : 0;
 }
 
+/* What out_stage.v holds: rows in the FIFO, its head's beats that have gone to the requantizers, and which
+ * of these are at work. */
+struct output {
+    int beats, fifo, serial;
+    bool stage[REQUANTIZER_STAGES];
+};
+
+/* A clock edge; push: a row of results comes. */
+static void output_clock(struct output *o, bool push)
+{
+    bool head = o->fifo > 0, last = o->serial == o->beats - 1;
+    for (int i = REQUANTIZER_STAGES - 1; i > 0; i--)
+        o->stage[i] = o->stage[i - 1];
+    o->stage[0] = head;
+    if (head)
+        o->serial = last ? 0 : o->serial + 1;
+    o->fifo += push - (head && last);
+}
+
+static bool output_busy(const struct output *o)
+{
+    bool busy = o->fifo > 0;
+    for (int i = 0; i < REQUANTIZER_STAGES; i++)
+        busy |= o->stage[i];
+    return busy;
+}
+
 static uint64_t run_job(struct machine *s, const struct job *j)
 {
-    const int rows = s->c->rows, cols = s->c->cols, beats = cols / s->c->lanes;
-    int w_row = 0, fifo = 0, serial = 0, row_sum = array_row_sum(s->c);
+    const int rows = s->c->rows, cols = s->c->cols;
+    int w_row = 0, row_sum = array_row_sum(s->c);
     size_t w_tile = 0, x_tile = 0, m = 0;
-    bool shadow_full = false, in_flight = true, stage[REQUANTIZER_STAGES] = { false };
+    struct output o = { .beats = cols / s->c->lanes };
+    bool shadow_full = false, in_flight = true;
     long age = 1L << 30;
     uint64_t cycles = 0;
     memset(s->history, 0, (size_t)(s->latency + 1) * sizeof *s->history);
     while (w_tile < s->k_tiles || x_tile < s->k_tiles || in_flight) {
-        bool en = fifo < FIFO_ROWS;
+        bool en = o.fifo < FIFO_ROWS;
         bool w_beat = w_tile < s->k_tiles && !shadow_full && age > cols + row_sum + w_row;
         bool x_beat = x_tile < s->k_tiles && en && (m || shadow_full);
         bool next = x_beat && !m;
         struct beat entering = { x_beat, next, (uint32_t)m, (uint32_t)x_tile };
         const struct beat *out = &s->history[s->latency - 1];
         bool push = en && out->valid && out->tile + 1 == s->k_tiles;
-        bool head = fifo > 0, pop = head && serial == beats - 1;
 
         /* The clock edge. */
         if (en) {
@@ -115,12 +142,7 @@ static uint64_t run_job(struct machine *s, const struct job *j)
             memmove(s->history + 1, s->history, (size_t)s->latency * sizeof *s->history);
             s->history[0] = entering;
         }
-        for (int i = REQUANTIZER_STAGES - 1; i > 0; i--)
-            stage[i] = stage[i - 1];
-        stage[0] = head;
-        if (head)
-            serial = serial == beats - 1 ? 0 : serial + 1;
-        fifo += push - pop;
+        output_clock(&o, push);
         age = next ? 0 : age + en;
         if (w_beat) {
             load_shadow(s, j, w_tile, w_row);
@@ -136,11 +158,9 @@ static uint64_t run_job(struct machine *s, const struct job *j)
             m = 0;
             x_tile++;
         }
-        in_flight = fifo > 0;
+        in_flight = output_busy(&o);
         for (int i = 0; i < s->latency; i++)
             in_flight |= s->history[i].valid;
-        for (int i = 0; i < REQUANTIZER_STAGES; i++)
-            in_flight |= stage[i];
         cycles++;
         s->now++;
     }
@@ -190,21 +210,21 @@ static void take_row(struct machine *s, const struct job *j, size_t tile, int ro
 /* As run_job(): ctrl_os.v and out_stage.v. */
 static uint64_t run_tiles(struct machine *s, const struct job *j)
 {
-    const int rows = s->c->rows, beats = s->c->cols / s->c->lanes;
+    const int rows = s->c->rows;
     const size_t tiles = (j->m_count + (size_t)rows - 1) / (size_t)rows;
-    int fifo = 0, serial = 0, row = 0;
+    struct output o = { .beats = s->c->cols / s->c->lanes };
+    int row = 0;
     size_t tile = 0, leaving = 0, k = 0;
-    bool pending = false, drain = false, in_flight = true, stage[REQUANTIZER_STAGES] = { false };
+    bool pending = false, drain = false, in_flight = true;
     uint64_t cycles = 0;
     memset(s->history, 0, (size_t)(s->latency + 1) * sizeof *s->history);
     while (tile < tiles || pending || in_flight) {
         const struct beat *ripe = &s->history[s->latency - 1];
-        bool en = fifo < FIFO_ROWS, last = k + 1 == s->g->k;
+        bool en = o.fifo < FIFO_ROWS, last = k + 1 == s->g->k;
         bool enters = tile < tiles && en && !(last && pending);
         bool shift = en && (drain || (ripe->valid && ripe->m + 1 == s->g->k));
         bool ends = shift && row == rows - 1;
         struct beat entering = { enters, k == 0, (uint32_t)k, (uint32_t)tile };
-        bool head = fifo > 0, pop = head && serial == beats - 1;
 
         /* The clock edge. */
         if (shift)
@@ -214,12 +234,7 @@ static uint64_t run_tiles(struct machine *s, const struct job *j)
             memmove(s->history + 1, s->history, (size_t)s->latency * sizeof *s->history);
             s->history[0] = entering;
         }
-        for (int i = REQUANTIZER_STAGES - 1; i > 0; i--)
-            stage[i] = stage[i - 1];
-        stage[0] = head;
-        if (head)
-            serial = serial == beats - 1 ? 0 : serial + 1;
-        fifo += shift - pop;
+        output_clock(&o, shift);
         if (shift) {
             drain = !ends;
             row = ends ? 0 : row + 1;
@@ -230,9 +245,7 @@ static uint64_t run_tiles(struct machine *s, const struct job *j)
             k = last ? 0 : k + 1;
             tile += last;
         }
-        in_flight = fifo > 0;
-        for (int i = 0; i < REQUANTIZER_STAGES; i++)
-            in_flight |= stage[i];
+        in_flight = output_busy(&o);
         cycles++;
         s->now++;
     }

@@ -5,12 +5,11 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "cli/common.h"
 #include "synth/array_synth.h"
 #include "synth/characterise.h"
 #include "synth/design.h"
 #include "synth/place.h"
-#include "tests/capture.h"
+#include "tests/command.h"
 
 #define LIBRARY "/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
 
@@ -363,26 +362,6 @@ TEST(test_array_synth__a_counter_is_placed)
 }
 
 /* --- failures ------------------------------------------------------------------------- */
-
-static struct streams io;
-
-/* True if "axmul ARGUMENT..." ended with that code, said one line that has `part`, and printed nothing. */
-static bool refuses(const char *arguments, int code, const char *part)
-{
-    char text[512], *argv[32] = { "axmul" }, *rest = text;
-    int argc = 1;
-    snprintf(text, sizeof text, "%s", arguments);
-    for (char *word; (word = strtok_r(rest, " ", &rest)) && argc < 31;)
-        argv[argc++] = word;
-    streams_begin(&io);
-    int got = cli_main(argc, argv);
-    streams_end(&io);
-    const char *end = strchr(io.err, '\n');
-    bool as_expected = got == code && strstr(io.err, part) && end && !end[1] && !io.out[0];
-    if (!as_expected)
-        fprintf(stderr, "axmul %s: exit code %d, said: %s%s\n", arguments, got, io.err, io.out);
-    return as_expected;
-}
 
 TEST(test_array_synth__usage_bad)
 {

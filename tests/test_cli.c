@@ -7,26 +7,8 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "cli/common.h"
 #include "cmodel/spec.h"
-#include "tests/capture.h"
-
-/* What a run of the command printed. */
-static struct streams io;
-
-/* Runs "axmul ARGUMENT..." with arguments that hold no blanks. */
-static int axmul(const char *arguments)
-{
-    char text[1024], *argv[32] = { "axmul" }, *rest = text;
-    int argc = 1;
-    snprintf(text, sizeof text, "%s", arguments);
-    for (char *word; (word = strtok_r(rest, " ", &rest)) && argc < 31;)
-        argv[argc++] = word;
-    streams_begin(&io);
-    int code = cli_main(argc, argv);
-    streams_end(&io);
-    return code;
-}
+#include "tests/command.h"
 
 /* Refused as usage with one line on standard error that has `part`. */
 #define REFUSED(arguments, part) \

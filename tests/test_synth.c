@@ -8,10 +8,9 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "cli/common.h"
 #include "synth/characterise.h"
 #include "synth/synth.h"
-#include "tests/capture.h"
+#include "tests/command.h"
 
 #define QFLOW "/usr/share/qflow/tech"
 static const char *const libraries[] = {
@@ -132,33 +131,6 @@ TEST(test_synth__osu050_maps)
 }
 
 /* --- failures -------------------------------------------------------------------- */
-
-static struct streams io;
-
-/* Runs "axmul ARGUMENT..." with arguments that hold no blanks. */
-static int axmul(const char *arguments)
-{
-    char text[1024], *argv[32] = { "axmul" }, *rest = text;
-    int argc = 1;
-    snprintf(text, sizeof text, "%s", arguments);
-    for (char *word; (word = strtok_r(rest, " ", &rest)) && argc < 31;)
-        argv[argc++] = word;
-    streams_begin(&io);
-    int code = cli_main(argc, argv);
-    streams_end(&io);
-    return code;
-}
-
-/* True if the command ended with that code, said one line that has `part`, and printed nothing. */
-static bool refuses(const char *arguments, int code, const char *part)
-{
-    int got = axmul(arguments);
-    const char *end = strchr(io.err, '\n');
-    bool as_expected = got == code && strstr(io.err, part) && end && !end[1] && !io.out[0];
-    if (!as_expected)
-        fprintf(stderr, "axmul %s: exit code %d, said: %s%s\n", arguments, got, io.err, io.out);
-    return as_expected;
-}
 
 #define HEAD "library(t) { voltage_unit : \"1V\"; capacitive_load_unit(1, pf); nom_voltage : 1;\n"
 #define TIME "time_unit : \"1ns\";\n"
