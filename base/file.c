@@ -173,6 +173,19 @@ void outfile_abort(struct outfile *o)
     *o = (struct outfile){ 0 };
 }
 
+/* A pipe is not opened: who reads it would see its end. */
+enum axm_status outfile_check(const char *path)
+{
+    struct stat info;
+    struct outfile o;
+    if (!strcmp(path, "-") || (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)))
+        return AXM_OK;
+    enum axm_status st = outfile_open(&o, path);
+    if (st == AXM_OK)
+        outfile_abort(&o);
+    return st;
+}
+
 /* "NAME.tmp-PID-N" of a process that is no more. */
 static bool is_stale(const char *entry, const char *name)
 {

@@ -31,7 +31,11 @@ enum axm_status outfile_open(struct outfile *o, const char *path) AXM_MUST_CHECK
 enum axm_status outfile_commit(struct outfile *o) AXM_MUST_CHECK;
 void outfile_abort(struct outfile *o);
 
-/* The same for bytes at hand. */
+/* Whether path can be written to, as far as that can be told now; for what is written after a long run.
+ * Leaves nothing, and what is there as it is. */
+enum axm_status outfile_check(const char *path) AXM_MUST_CHECK;
+
+/* An output file of bytes at hand. */
 enum axm_status file_write(const char *path, const void *data, size_t len) AXM_MUST_CHECK;
 
 /* Deletes temporary files of path that killed processes left; those of a live one stay, on this machine

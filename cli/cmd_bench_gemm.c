@@ -187,7 +187,7 @@ static enum axm_status run(const struct cli_args *args)
         return fail(AXM_USAGE, "--seconds must be above 0 and at most 3600, got \"%s\"", seconds);
     struct bench *b = calloc(1, sizeof *b);
     struct table *t = table_new(columns, COLUMNS);
-    enum axm_status st = b && t ? AXM_OK : fail(AXM_ENV, "bench-gemm: out of memory");
+    enum axm_status st = b && t ? gemm_level_check() : fail(AXM_ENV, "bench-gemm: out of memory");
     if (st == AXM_OK) {
         b->t = t;
         b->seconds = s;

@@ -82,6 +82,28 @@ static enum axm_status get_word(const struct cli_args *a, const char *name, cons
                                                                                                       text);
 }
 
+/* Options that this backend would not look at. */
+static enum axm_status check_backend(const struct cli_args *a, enum cosim_backend backend, bool os)
+{
+    static const struct { const char *option, *why; } rtl_only[] = {
+        { "vcd", "has no signals" }, { "vcd-cycles", "has no signals" }, { "pool-width", "does not pool" },
+        { "stall", "has no streams" }, { "sums", "compares all accumulators" },
+    };
+    static const char *const array_only[] = { "rows", "cols", "dataflow", "acc-depth" };
+    bool streams = backend == COSIM_RTL || backend == COSIM_GATES;
+    for (size_t i = 0; !streams && i < sizeof rtl_only / sizeof rtl_only[0]; i++)
+        if (cli_get(a, rtl_only[i].option))
+            return fail(AXM_USAGE, "cosim: --%s is for the backends rtl and gates; %s %s",
+                        rtl_only[i].option, cosim_backend_names[backend], rtl_only[i].why);
+    for (size_t i = 0; backend == COSIM_BITSLICE && i < sizeof array_only / sizeof array_only[0]; i++)
+        if (cli_get(a, array_only[i]))
+            return fail(AXM_USAGE, "cosim: --%s is for the backends rtl, gates and cycle; bitslice has no "
+                        "array", array_only[i]);
+    if (os && cli_get(a, "acc-depth"))
+        return fail(AXM_USAGE, "cosim: --acc-depth is for --dataflow ws");
+    return AXM_OK;
+}
+
 static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
 {
     struct axm_spec any;
@@ -100,12 +122,8 @@ static enum axm_status get_opts(const struct cli_args *a, struct cosim_opts *o)
         (st = cli_get_int(a, "processes", 1, 256, 0, &processes)) ||
         (st = cli_get_int(a, "vcd-cycles", 1, 1 << 30, 1000, &vcd_cycles)))
         return st;
-    if (cli_get(a, "vcd") && backend != COSIM_RTL && backend != COSIM_GATES)
-        return fail(AXM_USAGE, "cosim: --vcd is for the backends rtl and gates; %s has no signals",
-                    cosim_backend_names[backend]);
-    if (pool && backend != COSIM_RTL && backend != COSIM_GATES)
-        return fail(AXM_USAGE, "cosim: --pool-width is for the backends rtl and gates; %s does not pool",
-                    cosim_backend_names[backend]);
+    if ((st = check_backend(a, (enum cosim_backend)backend, dataflow == ARRAY_OS)))
+        return st;
     *o = (struct cosim_opts){ .backend = (enum cosim_backend)backend, .array = array_defaults(&any),
         .batch = (size_t)batch, .stall_percent = (unsigned)stall, .seed = a->seed,
         .sums_every = (size_t)sums, .processes = (int)processes, .vcd = cli_get(a, "vcd"),
@@ -222,7 +240,6 @@ static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, c
 {
     int layers = infer_layers(q);
     const char *path = cli_get(a, "resume");
-    struct outfile vcd;
     struct network_images images = { 0 };
     struct cosim_resume *resume = NULL;
     struct cosim_keeper keeper;
@@ -230,8 +247,10 @@ static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, c
     if (!r.layer)
         return fail(AXM_ENV, "cosim: out of memory");
     enum axm_status st = network_images(a, q, 0, &images);
-    if (st == AXM_OK && o->vcd && (st = outfile_open(&vcd, o->vcd)) == AXM_OK)
-        outfile_abort(&vcd);   /* said now, not after an hour */
+    if (st == AXM_OK && o->vcd)
+        st = outfile_check(o->vcd);   /* said now, not after an hour */
+    if (st == AXM_OK && path)
+        st = outfile_check(path);
     if (st == AXM_OK && path) {
         char images_of[64];
         snprintf(images_of, sizeof images_of, "%s %s", images.set->name, images.test ? "test" : "train");

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/strbuf.h"
@@ -115,8 +116,15 @@ static enum axm_status run_array(const struct cli_args *args)
     if (st != AXM_OK)
         return st;
     struct array_config c;
+    struct stat info;
+    bool there = lstat(dir, &info) == 0;
     st = array_config_of(args, &spec, &c);
-    return st == AXM_OK ? array_write_dir(&c, dir) : st;
+    if (st != AXM_OK)
+        return st;
+    st = array_write_dir(&c, dir);
+    if (st != AXM_OK && !there)      /* half an array is of no use */
+        file_remove_tree(dir);
+    return st;
 }
 
 static enum axm_status run(const struct cli_args *args)

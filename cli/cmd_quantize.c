@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cli/common.h"
 #include "dnn/data.h"
 #include "dnn/infer.h"
@@ -244,6 +245,10 @@ static enum axm_status run(const struct cli_args *a)
     if (!path)
         return fail(AXM_USAGE, "quantize: -o FILE says where the model goes");
     enum axm_status st = get_opts(a, &o);
+    if (st == AXM_OK && !strncmp(a->operand[0], "builtin:", 8))
+        st = fail(AXM_USAGE, "%s: what travels in the command is quantized", a->operand[0]);
+    if (st == AXM_OK)
+        st = outfile_check(path);   /* before all the work */
     if (st == AXM_OK)
         st = model_load(a->operand[0], &g);
     if (st == AXM_OK && !g->data_set[0])

@@ -328,6 +328,12 @@ static enum axm_status run(const struct cli_args *args)
         if (checkpoint.failed)
             st = fail(AXM_ENV, "%s: out of memory", path);
     }
+    if (st == AXM_OK)
+        st = outfile_check(path);   /* said now, not after ten minutes */
+    if (st == AXM_OK && o.csv)
+        st = outfile_check(o.csv);
+    if (st == AXM_OK && o.checkpoint)
+        st = outfile_check(o.checkpoint);
     outfile_remove_stale(path);
     if (st == AXM_OK)
         st = train(args, g, &o, &r);

@@ -5,6 +5,7 @@
 
 #include "base/embed.h"
 #include "base/strbuf.h"
+#include "dnn/gemm.h"
 #include "dnn/model.h"
 
 static enum axm_status out_of_memory(const struct cli_args *a)
@@ -29,8 +30,11 @@ static const struct embedded_file *embedded(const char *path)
 
 enum axm_status network_model(const char *name, struct qgraph **out, struct sha256_hex *hash)
 {
+    enum axm_status st = gemm_level_check();
+    if (st != AXM_OK)
+        return st;
     if (!is_builtin(name)) {
-        enum axm_status st = hash ? sha256_file(name, hash) : AXM_OK;
+        st = hash ? sha256_file(name, hash) : AXM_OK;
         return st == AXM_OK ? model_load_quantized(name, out) : st;
     }
     const struct embedded_file *f = embedded("models/lenet5i-int8.axm");

@@ -34,6 +34,16 @@ enum gemm_level gemm_level_best(void)
     return best;
 }
 
+enum axm_status gemm_level_check(void)
+{
+    const char *cpu = getenv("AXMUL_CPU");
+    bool known = !cpu || !*cpu;
+    for (int l = GEMM_PORTABLE; l <= GEMM_VBMI && !known; l++)
+        known = !strcmp(cpu, level_names[l]);
+    return known ? AXM_OK
+                 : fail(AXM_USAGE, "AXMUL_CPU must be portable, avx2, avx512 or vbmi, got \"%s\"", cpu);
+}
+
 const char *gemm_level_name(enum gemm_level level)
 {
     return level_names[level];

@@ -16,6 +16,7 @@
 enum gemm_level { GEMM_PORTABLE, GEMM_AVX2, GEMM_AVX512, GEMM_VBMI };   /* VBMI: with VNNI */
 enum gemm_level gemm_level_best(void);             /* of this machine; AXMUL_CPU=portable|avx2|avx512|vbmi
                                                     * lowers it */
+enum axm_status gemm_level_check(void) AXM_MUST_CHECK;   /* AXM_USAGE if AXMUL_CPU is no such word */
 const char *gemm_level_name(enum gemm_level level);
 
 enum gemm_plan_kind {

@@ -117,4 +117,39 @@ fi
     expect 2 'conv1' "$axmul" infer builtin:lenet5i --trace conv9 -o "$work/x"
     expect 2 'no training images' "$axmul" infer builtin:lenet5i --train-images
     expect 2 '1000' "$axmul" infer builtin:lenet5i --images 1001
+    expect 2 'is quantized' "$axmul" quantize builtin:lenet5i -o "$work/y"
+    expect 2 'AXMUL_CPU must be' env AXMUL_CPU=avx3 "$axmul" infer builtin:lenet5i
+    expect 2 'AXMUL_CPU must be' env AXMUL_CPU=avx3 "$axmul" bench-gemm --shape 8x8x8
+    for option in --rows --cols --acc-depth; do
+        expect 2 'bitslice has no array' "$axmul" cosim builtin:lenet5i $option 8
+    done
+    expect 2 'bitslice has no array' "$axmul" cosim builtin:lenet5i --dataflow os
+    expect 2 'cycle has no streams' "$axmul" cosim builtin:lenet5i --backend cycle --stall 5
+    expect 2 'bitslice compares all accumulators' "$axmul" cosim builtin:lenet5i --sums 5
+    expect 2 'cycle has no signals' "$axmul" cosim builtin:lenet5i --backend cycle --vcd-cycles 5
+    expect 2 'acc-depth is for --dataflow ws' "$axmul" cosim builtin:lenet5i --backend cycle --dataflow os --acc-depth 8
 } | verdict mistakes_are_named
+
+# What cannot be written is said before the work, once, and nothing stays.
+mkdir "$work/dir"
+touch "$work/before" "$work/after"
+ls -A "$work" > "$work/before"
+{
+    train="$axmul train lenet5 --quiet --data fashion-mnist --data-dir $work/dir"   # without data: no training begins
+    for bad in "$work/no/x:No such file" "$work/dir:Is a directory"; do
+        path=${bad%:*} says=${bad##*:}
+        # shellcheck disable=SC2086  # words
+        {
+            expect 3 "$says" $train -o "$path"
+            expect 3 "$says" $train -o "$work/x" --csv "$path"
+            expect 3 "$says" "$axmul" quantize "$work/none.axm" -o "$path"
+            expect 3 "$says" "$axmul" cosim builtin:lenet5i --images 600 --batch 8 --quiet --threads 4 --resume "$path"
+        }
+    done
+    # a file may have so many blocks of 512 bytes, as on a disk that is all but full
+    expect 3 'File too large' sh -c "trap '' XFSZ; ulimit -f 8; exec $axmul gen array --mult exact8s -o $work/array"
+    expect 3 'File too large' sh -c "trap '' XFSZ; ulimit -f 8; exec $axmul infer builtin:lenet5i --trace conv4 -o $work/x --quiet"
+    ls -A "$work" > "$work/after"
+    comm -13 "$work/before" "$work/after" | sed 's/^/left: /'
+    ls -A "$work/dir" | sed 's/^/left: /'
+} | verdict nothing_half_written_stays

@@ -84,6 +84,30 @@ TEST(test_file__a_file_appears_whole_on_commit_and_not_at_all_on_abort)
     scratch_end();
 }
 
+TEST(test_file__a_check_leaves_everything_as_it_is)
+{
+    struct capture c;
+    scratch_begin();
+    const char *path = in_scratch("out");
+    assert_int_equal(outfile_check(path), AXM_OK);
+    assert_int_equal(entries(), 0);
+    assert_int_equal(file_write(path, "12", 2), AXM_OK);
+    assert_int_equal(outfile_check(path), AXM_OK);
+    assert_true(holds(path, "12"));
+    assert_int_equal(entries(), 1);
+    assert_int_equal(mkfifo(in_scratch("pipe"), 0600), 0);
+    assert_int_equal(outfile_check(in_scratch("pipe")), AXM_OK);   /* does not wait for a reader */
+    assert_int_equal(outfile_check("-"), AXM_OK);
+    capture_begin(&c);
+    assert_int_equal(outfile_check(in_scratch("no/out")), AXM_ENV);
+    assert_non_null(strstr(c.line, "no/out: No such file or directory"));
+    assert_int_equal(outfile_check(in_scratch("")), AXM_ENV);
+    assert_non_null(strstr(c.line, "Is a directory"));
+    capture_end(&c);
+    assert_int_equal(entries(), 2);
+    scratch_end();
+}
+
 TEST(test_file__permissions_are_what_the_umask_leaves)
 {
     struct stat info;
