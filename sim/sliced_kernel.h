@@ -60,25 +60,40 @@ __attribute__((constructor)) static void fill_rest(void)
     }
 }
 
-/* Planes to integers. */
-static void unpack(const W *plane, int32_t *out)
+/* Planes to integers; what is above the planes is their sign, or zeros. */
+static inline __attribute__((always_inline))
+void unpack(const W *plane, int bits, int is_signed, int32_t *out)
 {
     const uint64_t *word = (const uint64_t *)plane;
-#if defined(__AVX512F__)
-    for (int lane = 0; lane < LANES; lane += 16) {
-        __m512i v = _mm512_setzero_si512();
-        for (int b = 0; b < WIDE; b++) {
-            __mmask16 m = (__mmask16)(word[b * WORDS + lane / 64] >> lane % 64);
-            v = _mm512_mask_or_epi32(v, m, v, _mm512_set1_epi32((int)(1u << b)));
+#if defined(__AVX512BW__)
+    /* Bytes of 64 lanes first.  The permutation makes up for the interleaving, which stays within 16
+     * bytes. */
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for (int w = 0; w < WORDS; w++) {
+        __m512i byte[4];
+        for (int i = 0; i < 4; i++) {
+            byte[i] = _mm512_setzero_si512();
+            if (8 * i >= bits && is_signed)
+                byte[i] = _mm512_movm_epi8(word[(bits - 1) * WORDS + w]);
+            for (int b = 8 * i; b < 8 * i + 8 && 8 * i < bits && (b < bits || is_signed); b++)
+                byte[i] = _mm512_mask_add_epi8(byte[i], word[(b < bits ? b : bits - 1) * WORDS + w], byte[i],
+                                              _mm512_set1_epi8((char)(1 << (b & 7))));
+            byte[i] = _mm512_permutexvar_epi32(order, byte[i]);
         }
-        _mm512_storeu_si512(out + lane, v);
+        __m512i low[2] = { _mm512_unpacklo_epi8(byte[0], byte[1]), _mm512_unpackhi_epi8(byte[0], byte[1]) };
+        __m512i high[2] = { _mm512_unpacklo_epi8(byte[2], byte[3]), _mm512_unpackhi_epi8(byte[2], byte[3]) };
+        for (int i = 0; i < 2; i++) {
+            _mm512_storeu_si512(out + w * 64 + i * 32, _mm512_unpacklo_epi16(low[i], high[i]));
+            _mm512_storeu_si512(out + w * 64 + i * 32 + 16, _mm512_unpackhi_epi16(low[i], high[i]));
+        }
     }
 #else
     /* 32 x 32 bits at a time, halves swapped five times (Warren, Hacker's Delight, 7-3). */
     for (int lane = 0; lane < LANES; lane += 32) {
         uint32_t m[32];
         for (int b = 0; b < 32; b++)
-            m[b] = (uint32_t)(word[b * WORDS + lane / 64] >> lane % 64);
+            m[b] = b < bits || is_signed
+                       ? (uint32_t)(word[(b < bits ? b : bits - 1) * WORDS + lane / 64] >> lane % 64) : 0;
         uint32_t mask = 0x0000ffff;
         for (int j = 16; j; j >>= 1, mask ^= mask << j)
             for (int i = 0; i < 32; i = (i + j + 1) & ~j) {
@@ -92,37 +107,49 @@ static void unpack(const W *plane, int32_t *out)
 #endif
 }
 
+/* narrow += the products of k activations and weights; at most CHUNK may be added to one sum. */
+static inline __attribute__((always_inline))
+void sum_up(W *narrow, const W *planes, const uint32_t *index, const uint8_t *w, size_t k)
+{
+    size_t j = 0;
+    /* Two products are added first: fewer full adders than to add each to the longer sum. */
+    for (; j + 1 < k; j += 2) {
+        W one[P_BITS], two[P_BITS + 1];
+        JOIN(planes + (size_t)index[j] * FIRST_WORDS, rest_of(w[j]), one);
+        JOIN(planes + (size_t)index[j + 1] * FIRST_WORDS, rest_of(w[j + 1]), two);
+        if (SIGNED)
+            two[P_BITS] = two[P_BITS - 1];
+        else
+            two[P_BITS] = (W){ 0 };
+        add(two, P_BITS + 1, one, P_BITS, SIGNED);
+        add(narrow, NARROW, two, P_BITS + 1, SIGNED);
+    }
+    for (; j < k; j++) {
+        W product[P_BITS];
+        JOIN(planes + (size_t)index[j] * FIRST_WORDS, rest_of(w[j]), product);
+        add(narrow, NARROW, product, P_BITS, SIGNED);
+    }
+}
+
 __attribute__((visibility("default")))
 void axm_sliced_layer(const W *planes, const uint32_t *index, size_t positions, size_t k, const uint8_t *w,
                       size_t n, int32_t *acc, size_t acc_stride)
 {
     for (size_t p = 0; p < positions; p++)
         for (size_t o = 0; o < n; o++) {
+            int32_t *out = acc + o * acc_stride + p * LANES;
             W wide[WIDE] = { { 0 } };
             for (size_t first = 0; first < k; first += CHUNK) {
                 W narrow[NARROW] = { { 0 } };
-                size_t end = k - first < CHUNK ? k : first + CHUNK;
-                size_t j = first;
-                /* Two products are added first: fewer full adders than to add each to the longer sum. */
-                for (; j + 1 < end; j += 2) {
-                    W one[P_BITS], two[P_BITS + 1];
-                    JOIN(planes + (size_t)index[p * k + j] * FIRST_WORDS, rest_of(w[o * k + j]), one);
-                    JOIN(planes + (size_t)index[p * k + j + 1] * FIRST_WORDS, rest_of(w[o * k + j + 1]), two);
-                    if (SIGNED)
-                        two[P_BITS] = two[P_BITS - 1];
-                    else
-                        two[P_BITS] = (W){ 0 };
-                    add(two, P_BITS + 1, one, P_BITS, SIGNED);
-                    add(narrow, NARROW, two, P_BITS + 1, SIGNED);
-                }
-                for (; j < end; j++) {
-                    W product[P_BITS];
-                    JOIN(planes + (size_t)index[p * k + j] * FIRST_WORDS, rest_of(w[o * k + j]), product);
-                    add(narrow, NARROW, product, P_BITS, SIGNED);
-                }
-                add(wide, WIDE, narrow, NARROW, SIGNED);
+                size_t length = k - first < CHUNK ? k - first : CHUNK;
+                sum_up(narrow, planes, index + p * k + first, w + o * k + first, length);
+                if (k <= CHUNK)
+                    unpack(narrow, NARROW, SIGNED, out);
+                else
+                    add(wide, WIDE, narrow, NARROW, SIGNED);
             }
-            unpack(wide, acc + o * acc_stride + p * LANES);
+            if (k > CHUNK)
+                unpack(wide, WIDE, 0, out);
         }
 }
 
@@ -152,7 +179,7 @@ void axm_sliced_add(W *acc, const W *term)
 __attribute__((visibility("default")))
 void axm_sliced_unpack(const W *planes, int32_t *out)
 {
-    unpack(planes, out);
+    unpack(planes, WIDE, 0, out);
 }
 
 /* 64-bit words of an activation, packed: what FIRST gives. */

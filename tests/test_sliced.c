@@ -86,6 +86,16 @@ TEST(test_sliced__run_time_mode)
     check_levels("scdmr8s", true, 3 << 4 | 7, "scdm8s_x7_y3");
 }
 
+/* 64 products are summed in a narrow accumulator, which is all that such a sum takes; 65 are not. */
+TEST(test_sliced__sums_as_long_as_the_narrow_accumulator)
+{
+    for (int level = BITSIM_PORTABLE; level <= (int)bitsim_best_level(); level++)
+        for (size_t k = 63; k <= 65; k++) {
+            check_layer("exact8s", true, 0, "exact8s", level, 3, 1, k, 1);
+            check_layer("exact8u", false, 0, "exact8u", level, 3, 1, k, 1);
+        }
+}
+
 /* 2,304 products of the largest magnitude: the sum leaves the narrow accumulator, not the wide one. */
 TEST(test_sliced__long_sums)
 {
