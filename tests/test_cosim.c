@@ -138,7 +138,7 @@ static void check_graphs(const struct cosim_opts *o, uint64_t first, int graphs,
 TEST(test_cosim__random_graphs_on_gates)
 {
     struct cosim_opts o = opts_of(COSIM_BITSLICE, ARRAY_WS, 4, 4);
-    check_graphs(&o, 100, getenv("AXM_FULL") ? 120 : 8, 9, 0);
+    check_graphs(&o, 100, getenv("AXM_FULL") ? 120 : 8, 37, 0);
 }
 
 TEST(test_cosim__random_graphs_cycle_by_cycle)
