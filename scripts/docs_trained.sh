@@ -86,6 +86,9 @@ training_row "$lenet"
 training_row "$resnet"
 cat <<TXT
 
+Seconds are the clock's, on $(nproc) cores that other work may have shared: over the quarter of an hour before this page
+was written the load average was $(cut -d ' ' -f 3 /proc/loadavg); training alone makes about $(nproc).
+
 lenet5i has a ReLU behind each of its first two dense layers, which the first paper's Table 8 does not print. Without
 them the three dense layers are one linear function; a run of 34 epochs then ended at 98.76 % (measured once, not by
 this target). The paper prints 99.25 % for its int8 network.
