@@ -19,6 +19,8 @@ static const struct cli_option options[] = {
     { "place", 0, NULL, "array, --fpga ice40: place and route with nextpnr: MHz of a cell, and of all cells "
                         "with their skew if they fit" },
     { "max-fanout", 0, "N", "array: a net with more pins gets a tree of buffers (default 16; 0: none does)" },
+    { "power", 0, NULL, "array: energy of a cell instead, its clock included; what follows is for this" },
+    POWER_STIMULUS_OPTIONS,
     { 0 },
 };
 
@@ -40,12 +42,19 @@ static const char help[] =
     "between registers, \"in array ns\" that of the longest path into a cell, fan-out trees included.\n"
     "The memory of the accumulators is counted in bits and in no area.\n"
     "\n"
+    "--power runs operand pairs through the mapped cell, one a cycle, at the library's delays: pJ a cycle\n"
+    "of the gates (\"logic\"), of what flip-flops drive and take when data move (\"registers\") and of\n"
+    "their clock pins. Of a --trace the operand that changes less often is the weight (where --weight is\n"
+    "runtime); uniform and --gauss weights stay for acc-depth cycles (ws). docs/array-synthesis.md\n"
+    "says what is assumed of the neighbours; the rest of the array is in no figure of power.\n"
+    "\n"
     "  axmul synth scdm8s_x5_y2 exact8s\n"
     "  axmul synth dadda16u_ks --path --liberty osu018 --liberty osu050\n"
     "  axmul synth verilog:theirs.v:u\n"
     "  axmul synth drum8u_k4 --mode ice40\n"
     "  axmul synth array --rows 8 --cols 8 --mult exact8s,scdm8s_x8_y3 --dataflow os\n"
-    "  axmul synth array --mult exact8s --modules\n";
+    "  axmul synth array --mult exact8s --modules\n"
+    "  axmul synth array --mult exact8s,SCDM8_83 --power --trace conv4.i16\n";
 
 static const struct table_column columns[] = {
     { "spec", NULL, CELL_TEXT, 0 },       { "mode", NULL, CELL_TEXT, 0 },
@@ -104,7 +113,8 @@ static enum axm_status add_row(struct table *t, const struct power *p, const str
 
 static const char *array_only(const struct cli_args *args)
 {
-    static const char *const options[] = { "mult", "modules", "fpga", "dsp", "place", "max-fanout" };
+    static const char *const options[] = { "mult", "modules", "fpga", "dsp", "place", "max-fanout", "power",
+                                           "gauss", "trace", "vectors", "mhz" };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (cli_get(args, options[i]))
             return options[i];

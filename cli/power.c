@@ -97,6 +97,7 @@ enum axm_status power_store(const struct cli_args *a, struct store **out)
 enum axm_status power_open(const struct cli_args *a, struct power *p)
 {
     bool measures = has_option(a, "store");
+    bool needs_power = measures || (has_option(a, "power") && cli_flag(a, "power"));
     const char *mode = cli_get(a, "mode");
     enum axm_status st = AXM_OK;
     *p = (struct power){ .mode_given = mode != NULL, .opts = { .mode = SYNTH_ADDERS } };
@@ -111,10 +112,10 @@ enum axm_status power_open(const struct cli_args *a, struct power *p)
         st = get_real(a, "output-load", 0, true, 0.02, &p->opts.mapped.output_load_pf);
     if (st == AXM_OK)
         st = get_real(a, "mhz", 0, false, 50, &p->mhz);
-    if (st == AXM_OK && measures)
+    if (st == AXM_OK && needs_power)
         st = get_stimulus(a, &p->opts.stimulus);
     if (st == AXM_OK && synth_mode_maps(p->opts.mode))
-        st = open_liberties(a, measures, p);
+        st = open_liberties(a, needs_power, p);
     if (st == AXM_OK && measures)
         st = synth_tool_versions(&p->tools);
     p->opts.tools = p->tools.s;

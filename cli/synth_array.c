@@ -44,6 +44,26 @@ static const struct table_column module_columns[] = {
 };
 enum { MODULE_COLUMNS = 12 };
 
+static const struct table_column power_columns[] = {
+    { "spec", NULL, CELL_TEXT, 0 },
+    { "dataflow", NULL, CELL_TEXT, 0 },
+    { "rows", NULL, CELL_INT, 0 },
+    { "cols", NULL, CELL_INT, 0 },
+    { "liberty", NULL, CELL_TEXT, 0 },
+    { "pe_energy_pj", "cell pJ", CELL_REAL, 5 },
+    { "pe_energy_saving_percent", "cell -%", CELL_REAL, -1 },
+    { "pe_logic_pj", "logic pJ", CELL_REAL, 5 },
+    { "pe_logic_ci95_pj", "+-", CELL_REAL, 2 },
+    { "pe_register_pj", "registers pJ", CELL_REAL, 5 },
+    { "pe_clock_pj", "clock pJ", CELL_REAL, 5 },
+    { "pe_leakage_nw", "leakage nW", CELL_REAL, 4 },
+    { "mhz", "MHz", CELL_REAL, 6 },
+    { "pe_mw", "cell mW", CELL_REAL, 4 },
+    { "cells_mw", "all cells mW", CELL_REAL, 4 },
+    { "cycles", NULL, CELL_UINT, 0 },
+};
+enum { POWER_COLUMNS = 16 };
+
 static const struct table_column fpga_columns[] = {
     { "spec", NULL, CELL_TEXT, 0 },
     { "dataflow", NULL, CELL_TEXT, 0 },
@@ -92,6 +112,8 @@ struct job {
     struct array_shell shell;
     struct table *table;
     bool modules, path;
+    bool power_only;
+    double first_pj;
     struct figures { double mult, pe, array; } first;      /* of this library's first multiplier */
 };
 
@@ -207,6 +229,32 @@ static void add_module(struct job *j, const struct array_config *c, const struct
     table_real(t, 100 * p->area_um2 / all);
 }
 
+static enum axm_status add_power(struct job *j, int i)
+{
+    const struct array_config *c = &j->config[i];
+    struct cell_power p;
+    struct table *t = j->table;
+    enum axm_status st = array_cell_power(c, &j->opts, &j->power.opts.stimulus, &p, NULL);
+    if (st != AXM_OK)
+        return st;
+    double mw = p.energy_pj * j->power.mhz * 1e-3 + p.leakage_nw * 1e-6;      /* pJ times MHz is uW */
+    if (j->first_pj <= 0)
+        j->first_pj = p.energy_pj;
+    begin_row(j, c);
+    table_real(t, p.energy_pj);
+    table_real(t, saving(j->first_pj, p.energy_pj));
+    table_real(t, p.logic_pj);
+    table_real(t, isfinite(p.logic_ci95_pj) ? p.logic_ci95_pj : NAN);
+    table_real(t, p.register_pj);
+    table_real(t, p.clock_pj);
+    table_real(t, p.leakage_nw);
+    table_real(t, j->power.mhz);
+    table_real(t, mw);
+    table_real(t, mw * c->rows * c->cols);
+    table_uint(t, p.cycles);
+    return AXM_OK;
+}
+
 static enum axm_status add_array(struct job *j, int i)
 {
     const struct array_config *c = &j->config[i];
@@ -283,10 +331,16 @@ static enum axm_status check_options(const struct cli_args *a)
         return fail(AXM_USAGE, "synth array: --mode is not for arrays: their adders stay whole");
     const char *fpga = cli_get(a, "fpga");
     static const char *const library_only[] = { "liberty", "input-slew", "output-load", "max-fanout",
-                                                "path" };
+                                                "path", "power" };
     for (size_t i = 0; fpga && i < sizeof library_only / sizeof library_only[0]; i++)
         if (cli_get(a, library_only[i]))
             return fail(AXM_USAGE, "synth array: --%s has no meaning with --fpga", library_only[i]);
+    static const char *const power_only[] = { "gauss", "trace", "vectors", "mhz" };
+    for (size_t i = 0; !cli_flag(a, "power") && i < sizeof power_only / sizeof power_only[0]; i++)
+        if (cli_get(a, power_only[i]))
+            return fail(AXM_USAGE, "synth array: --%s is for --power", power_only[i]);
+    if (cli_flag(a, "power") && (cli_flag(a, "modules") || cli_flag(a, "path")))
+        return fail(AXM_USAGE, "synth array: --power is of a cell alone: neither --modules nor --path");
     if (cli_flag(a, "dsp") && (!fpga || strcmp(fpga, "xilinx")))
         return fail(AXM_USAGE, "synth array: --dsp is for --fpga xilinx: nothing else here has DSP blocks");
     if (cli_flag(a, "place") && (!fpga || strcmp(fpga, "ice40")))
@@ -296,6 +350,8 @@ static enum axm_status check_options(const struct cli_args *a)
 
 static struct table *make_table(const struct job *j, bool fpga)
 {
+    if (j->power_only)
+        return table_new(power_columns, POWER_COLUMNS);
     if (fpga)
         return j->modules ? table_new(fpga_module_columns, FPGA_MODULE_COLUMNS)
                           : table_new(fpga_columns, FPGA_COLUMNS);
@@ -306,7 +362,7 @@ static struct table *make_table(const struct job *j, bool fpga)
 enum axm_status synth_array(const struct cli_args *a)
 {
     struct job j = { .args = a, .modules = cli_flag(a, "modules"),
-                     .path = cli_flag(a, "path") || a->verbosity > 0 };
+                     .path = cli_flag(a, "path") || a->verbosity > 0, .power_only = cli_flag(a, "power") };
     const char *fpga = cli_get(a, "fpga");
     int64_t fanout = 0;
     enum axm_status st = check_options(a);
@@ -330,8 +386,9 @@ enum axm_status synth_array(const struct cli_args *a)
                                             .max_fanout = (int)fanout, .dsp = cli_flag(a, "dsp"),
                                             .place = cli_flag(a, "place"), .seed = a->seed };
         j.first = (struct figures){ 0 };
+        j.first_pj = 0;
         for (int i = 0; i < j.n_specs && st == AXM_OK; i++) {
-            st = progress_stop_requested() ? AXM_STOPPED : add_array(&j, i);
+            st = progress_stop_requested() ? AXM_STOPPED : j.power_only ? add_power(&j, i) : add_array(&j, i);
             progress_add(p, 1);
         }
     }

@@ -38,7 +38,7 @@ table() {
 run() {
     file=$work/$1.$2
     shift 2
-    command="axmul synth array $*"
+    command=$(echo "axmul synth array $*" | sed "s|$work/||g")
     if [ "$(cat "$file.command" 2> /dev/null)" != "$command" ]; then
         "$axmul" synth array "$@" --format csv --quiet > "$file.part"
         mv "$file.part" "$file.csv"
@@ -91,6 +91,15 @@ run library 2 --rows 8 --cols 8 --mult $specs --dataflow os
 for dataflow in ws os; do
     run modules_$dataflow 1 --rows 8 --cols 8 --mult exact8s --dataflow $dataflow --modules
 done
+layer=conv4
+[ -s "$work/$layer.i16" ] || "$axmul" infer builtin:lenet5i --mult exact8s --trace $layer -o "$work/$layer.i16" --quiet
+for dataflow in ws os; do
+    run power_trace $dataflow --rows 8 --cols 8 --mult $specs --dataflow $dataflow --power --trace "$work/$layer.i16"
+    run power_uniform $dataflow --rows 8 --cols 8 --mult $specs --dataflow $dataflow --power
+done
+for weight in a b; do
+    run power_order $weight --rows 8 --cols 8 --mult exact8s,SCDM8_83 --dataflow ws --power --weight $weight
+done
 run xilinx 1 --rows 8 --cols 8 --mult $specs,dadda8s --dataflow ws --fpga xilinx
 run xilinx 2 --rows 8 --cols 8 --mult exact8s --dataflow ws --fpga xilinx --dsp
 run xilinx 3 --rows 8 --cols 8 --mult $some --dataflow os --fpga xilinx
@@ -127,7 +136,7 @@ Savings are against `exact8s`, the smallest exact multiplier of ours, in the sam
   is in any figure. Its read register is a register here.
 - Drive strengths: every cell is as ABC picks it for area, nothing was sized for a deadline.
 - The library is osu018, old and academic: trust ratios, not absolute figures.
-- Power: `axmul power` has that of the multipliers, nothing that of cells.
+- Power of what is not a cell: skew, accumulators, requantizers, FIFO, control; buses across the array.
 
 ## Library cells: osu018, 8 x 8
 
@@ -153,6 +162,40 @@ for dataflow in ws os; do
     echo
 done
 cat <<'T'
+### Power of a cell
+
+The mapped cell, with a pair of operands every cycle. Its gates toggle at the library's delays between settled states,
+as in `axmul power`; its flip-flops are followed cycle by cycle, and every sum that leaves the cell is compared with
+the multiplier's model. pJ a cycle:
+
+- **logic**: the nets that gates drive, the gates' internal energy; 95 % confidence interval.
+- **registers**: the nets that flip-flops drive, their internal energy when data move. An output drives what the same
+  input of the next cell is to its driver: x_o drives an x_i, psum_o a psum_i.
+- **clock**: C V^2 of the clock pins and the flip-flops' internal energy of both clock edges, every cycle: nothing is
+  gated. The clock's own tree is not in it.
+
+"All cells" is the cell's power at 50 MHz times 64: every cell at work in every cycle, which no network reaches
+([cosim.md](cosim.md) prints the utilisation). The cell stands in the middle of a column: weight-stationary, the sum
+that comes in is that of 4 other stretches of the same pairs; output-stationary, 64 pairs make a sum. Weights that
+pass on their way to other rows are not there. Leakage is in no pJ, but in the mW.
+
+With the operand pairs of layer conv4 of `builtin:lenet5i` (`axmul infer --trace conv4`), the weight operand a, for both
+dataflows in the order of the weight-stationary one:
+
+T
+power_columns='spec=multiplier dataflow=flow pe_energy_pj=cell_pJ:2 pe_energy_saving_percent=saves_cell_%:1
+    pe_logic_pj=logic_pJ:2 pe_logic_ci95_pj=+-:2 pe_register_pj=registers_pJ:2 pe_clock_pj=clock_pJ:2
+    pe_leakage_nw=leakage_nW:1 cells_mw=all_cells_mW:1 cycles=cycles'
+# shellcheck disable=SC2086  # words
+{
+    show power_trace $power_columns
+    printf '\nWith uniform operands; weight-stationary, b is the weight and stays for 256 cycles:\n\n'
+    show power_uniform $power_columns
+    printf '\nWhich operand stays decides more than which multiplier: uniform operands, the weight first a, then b:\n\n'
+    show power_order $power_columns
+}
+cat <<'T'
+
 ## FPGA: 7-series, 8 x 8
 
 Yosys's `synth_xilinx`: LUTs, CARRY4, flip-flops, DSP48E1, block RAM. No place and route, so no MHz. Without DSP blocks

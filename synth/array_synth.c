@@ -620,6 +620,36 @@ enum axm_status array_synth(const struct array_config *c, const struct array_syn
     return st;
 }
 
+enum axm_status array_cell_power(const struct array_config *c, const struct array_synth_opts *o,
+                                 const struct stimulus_opts *stimulus, struct cell_power *out,
+                                 struct strbuf *log)
+{
+    struct strbuf mult = { 0 }, pe = { 0 };
+    struct design *d = NULL;
+    struct flat f = { 0 };
+    int buffers;
+    enum axm_status st = array_check(c);
+    if (st == AXM_OK)
+        st = yosys_check_gates(o->lib);
+    if (st == AXM_OK)
+        st = make_mult(c, o, &mult);
+    if (st == AXM_OK)
+        st = make_pe(c, o, &pe);
+    if (st == AXM_OK)
+        st = design_read((const char *const[]){ pe.s, mult.s }, 2, pe_module(c), &d);
+    if (st == AXM_OK)
+        st = flat_make(d, &f);
+    if (st == AXM_OK && o->max_fanout)
+        st = flat_buffer(&f, liberty_by_function(o->lib, 1, 0x2), o->max_fanout, &buffers);
+    if (st == AXM_OK)
+        st = cell_power(&f, c, o->lib, &o->mapped, stimulus, DELAY_LIBERTY, out, log);
+    flat_release(&f);
+    design_free(d);
+    strbuf_release(&mult);
+    strbuf_release(&pe);
+    return st;
+}
+
 void array_result_release(struct array_result *r)
 {
     path_release(&r->pe_path);

@@ -8,6 +8,7 @@
 #define AXM_SYNTH_ARRAY_SYNTH_H
 
 #include "gen/array.h"
+#include "synth/cell_power.h"
 #include "synth/synth.h"
 
 enum array_target {
@@ -67,5 +68,11 @@ void array_shell_release(struct array_shell *s);
 enum axm_status array_synth(const struct array_config *c, const struct array_synth_opts *o,
                             struct array_shell *shell, struct array_result *out) AXM_MUST_CHECK;
 void array_result_release(struct array_result *r);
+
+/* Power of a cell by itself, fan-out trees included, at the library's delays (ARRAY_LIBERTY); log as
+ * cell_power() has it, NULL for none. */
+enum axm_status array_cell_power(const struct array_config *c, const struct array_synth_opts *o,
+                                 const struct stimulus_opts *stimulus, struct cell_power *out,
+                                 struct strbuf *log) AXM_MUST_CHECK;
 
 #endif

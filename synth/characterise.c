@@ -57,45 +57,60 @@ static enum axm_status read_trace(const char *path, struct strbuf *out, size_t *
     return st;
 }
 
+enum axm_status stimulus_pairs(const struct stimulus_opts *o, int width_a, int width_b, bool is_signed,
+                               uint64_t **a, uint64_t **b, size_t *n)
+{
+    struct strbuf trace = { 0 };
+    struct rng r;
+    *n = o->vectors ? o->vectors : VECTORS_DEFAULT;
+    enum axm_status st = o->kind == STIMULUS_TRACE ? read_trace(o->trace, &trace, n) : AXM_OK;
+    uint64_t *to_a = st == AXM_OK ? calloc(*n, sizeof *to_a) : NULL;
+    uint64_t *to_b = st == AXM_OK ? calloc(*n, sizeof *to_b) : NULL;
+    if (st == AXM_OK && (!to_a || !to_b))
+        st = fail(AXM_ENV, "activity: out of memory for %zu pairs", *n);
+    rng_init(&r, o->seed, 0);
+    for (size_t i = 0; i < *n && st == AXM_OK; i++) {
+        if (o->kind == STIMULUS_TRACE) {
+            const unsigned char *p = (const unsigned char *)trace.s + 4 * i;
+            to_a[i] = (uint64_t)axm_sign_extend(p[0] | (uint64_t)p[1] << 8, 16) & axm_mask(width_a);
+            to_b[i] = (uint64_t)axm_sign_extend(p[2] | (uint64_t)p[3] << 8, 16) & axm_mask(width_b);
+        } else {
+            to_a[i] = draw(&r, o, width_a, is_signed);
+            to_b[i] = draw(&r, o, width_b, is_signed);
+        }
+    }
+    strbuf_release(&trace);
+    if (st == AXM_OK) {
+        *a = to_a;
+        *b = to_b;
+    } else {
+        free(to_a);
+        free(to_b);
+    }
+    return st;
+}
+
 enum axm_status stimulus_vectors(const struct stimulus_opts *o, const struct mapped *m, bool is_signed,
                                  uint64_t **vectors, size_t *n)
 {
     int width_a = 0, width_b = 0, words = activity_vector_words(m);
     int at_a = input_offset(m, "a_i", &width_a), at_b = input_offset(m, "b_i", &width_b);
-    struct strbuf trace = { 0 };
-    struct rng r;
+    uint64_t *a = NULL, *b = NULL;
     if (at_a < 0 || at_b < 0)
         return fail(AXM_USAGE, "activity: the circuit has no inputs a_i and b_i");
-    *n = o->vectors ? o->vectors : VECTORS_DEFAULT;
-    if (o->kind == STIMULUS_TRACE) {
-        enum axm_status st = read_trace(o->trace, &trace, n);
-        if (st != AXM_OK) {
-            strbuf_release(&trace);
-            return st;
-        }
+    enum axm_status st = stimulus_pairs(o, width_a, width_b, is_signed, &a, &b, n);
+    uint64_t *v = st == AXM_OK ? calloc(*n, sizeof *v * (size_t)words) : NULL;
+    if (st == AXM_OK && !v)
+        st = fail(AXM_ENV, "activity: out of memory for %zu vectors", *n);
+    for (size_t i = 0; i < *n && st == AXM_OK; i++) {
+        put_operand(v + i * (size_t)words, at_a, width_a, a[i]);
+        put_operand(v + i * (size_t)words, at_b, width_b, b[i]);
     }
-    uint64_t *v = calloc(*n, sizeof *v * (size_t)words);
-    if (!v) {
-        strbuf_release(&trace);
-        return fail(AXM_ENV, "activity: out of memory for %zu vectors", *n);
-    }
-    rng_init(&r, o->seed, 0);
-    for (size_t i = 0; i < *n; i++) {
-        uint64_t a, b;
-        if (o->kind == STIMULUS_TRACE) {
-            const unsigned char *p = (const unsigned char *)trace.s + 4 * i;
-            a = (uint64_t)axm_sign_extend(p[0] | (uint64_t)p[1] << 8, 16) & axm_mask(width_a);
-            b = (uint64_t)axm_sign_extend(p[2] | (uint64_t)p[3] << 8, 16) & axm_mask(width_b);
-        } else {
-            a = draw(&r, o, width_a, is_signed);
-            b = draw(&r, o, width_b, is_signed);
-        }
-        put_operand(v + i * (size_t)words, at_a, width_a, a);
-        put_operand(v + i * (size_t)words, at_b, width_b, b);
-    }
-    strbuf_release(&trace);
-    *vectors = v;
-    return AXM_OK;
+    free(a);
+    free(b);
+    if (st == AXM_OK)
+        *vectors = v;
+    return st;
 }
 
 /* Names the stimulus for the store's key; a trace by its content. */

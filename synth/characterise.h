@@ -29,6 +29,10 @@ struct characterise_opts {
     const char *tools;       /* synth_tool_versions() */
 };
 
+/* Operand patterns of a stimulus: malloc'd, [*n] each. */
+enum axm_status stimulus_pairs(const struct stimulus_opts *o, int width_a, int width_b, bool is_signed,
+                               uint64_t **a, uint64_t **b, size_t *n) AXM_MUST_CHECK;
+
 /* Input vectors for the ports a_i and b_i of m (further inputs 0): malloc'd,
  * [*n][activity_vector_words(m)].  The sequence of a trace is kept. */
 enum axm_status stimulus_vectors(const struct stimulus_opts *o, const struct mapped *m, bool is_signed,

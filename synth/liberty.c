@@ -583,6 +583,7 @@ static bool read_when(struct extractor *x, const struct lib_cell *cell, const st
            bad(x, group, "the `when` condition is no function of the inputs");
 }
 
+/* Of a flip-flop, whose `when` may name its state, under all conditions. */
 static bool read_energies(struct extractor *x, const struct lib_cell *cell, const struct node *pin,
                           int *count, const struct lib_energy **out)
 {
@@ -592,7 +593,8 @@ static bool read_energies(struct extractor *x, const struct lib_cell *cell, cons
         if (!g->is_group || strcmp(g->name, "internal_power"))
             continue;
         e[k].related = input_index(cell, text_of(g, "related_pin"));
-        if (!read_when(x, cell, g, &e[k].when) ||
+        e[k].when = ~UINT64_C(0);
+        if ((!cell->flip_flop && !read_when(x, cell, g, &e[k].when)) ||
             !read_table(x, g, "rise_power", x->energy_pj, &e[k].rise) ||
             !read_table(x, g, "fall_power", x->energy_pj, &e[k].fall))
             return false;
@@ -721,6 +723,36 @@ static bool read_leakage(struct extractor *x, const struct node *g, struct lib_c
     return !x->p->failed;
 }
 
+/* What a clocked cell needs to be a plain flip-flop: two inputs, one output. */
+static bool read_flip_flop(struct extractor *x, const struct node *g, struct lib_cell *c)
+{
+    const struct node *ff = find(g, "ff");
+    const char *clock = ff ? text_of(ff, "clocked_on") : NULL, *data = ff ? text_of(ff, "next_state") : NULL;
+    int in = 0;
+    c->clock = input_index(c, clock);
+    c->data = input_index(c, data);
+    c->flip_flop = c->n_in == 2 && c->n_out == 1 && c->clock >= 0 && c->data >= 0 && c->clock != c->data;
+    for (const struct node *pin = g->child; pin && c->flip_flop; pin = pin->next) {
+        const char *direction = pin->is_group && !strcmp(pin->name, "pin") ? text_of(pin, "direction") : NULL;
+        if (!direction || !strcmp(direction, "internal"))
+            continue;
+        bool is_input = !strcmp(direction, "input");
+        const char *function = text_of(pin, "function");
+        if (!is_input && (!function || !ff->n_args || strcmp(function, ff->arg[0])))
+            c->flip_flop = false;
+        else if (is_input ? !read_energies(x, c, pin, &c->input[in].n_energy, &c->input[in].energy)
+                          : !read_energies(x, c, pin, &c->output[0].n_energy, &c->output[0].energy))
+            return false;
+        in += is_input;
+    }
+    double leakage = 0;
+    if (!attribute(x, x->root, "default_cell_leakage_power", &leakage) ||
+        !attribute(x, g, "cell_leakage_power", &leakage))
+        return false;
+    c->leakage_nw = leakage * x->leak_nw;
+    return true;
+}
+
 static bool read_cell(struct extractor *x, const struct node *g, struct lib_cell *c)
 {
     if (g->n_args != 1)
@@ -730,7 +762,8 @@ static bool read_cell(struct extractor *x, const struct node *g, struct lib_cell
     const char *dont_use = text_of(g, "dont_use");
     c->usable = !c->sequential && !(dont_use && !strcmp(dont_use, "true"));
     return attribute_size(x, g, "area", &c->area_um2) && read_pins(x, g, c) &&
-           (!c->usable || (read_functions(x, g, c) && read_leakage(x, g, c)));
+           (!c->usable || (read_functions(x, g, c) && read_leakage(x, g, c))) &&
+           (!c->sequential || read_flip_flop(x, g, c));
 }
 
 static bool extract(struct extractor *x, struct liberty *l)

@@ -6,7 +6,7 @@
  * Understood: combinational cells of up to 6 inputs with their functions,
  * non-linear delay tables, internal energy tables, leakage with its `when`
  * states.  Sequential, three-state and wider cells are kept with name, area and
- * pins only (usable = false). */
+ * pins only (usable = false); plain flip-flops with their energy and leakage, too. */
 #ifndef AXM_SYNTH_LIBERTY_H
 #define AXM_SYNTH_LIBERTY_H
 
@@ -70,6 +70,8 @@ struct lib_cell {
     double area_um2;
     bool usable;             /* combinational, functions known, not dont_use */
     bool sequential;
+    bool flip_flop;          /* rising edge, an input that is stored as it is, one output: input[data] */
+    int clock, data;         /* of a flip_flop: its inputs */
     bool has_power;          /* has internal energy or leakage */
     int n_in, n_out;
     struct lib_input input[LIB_INPUTS_MAX];

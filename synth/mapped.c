@@ -324,6 +324,8 @@ static void load_nets(struct reader *r)
     for (int i = 0; i < r->m->n_ports; i++)
         for (int b = 0; b < r->port[i].width && r->port[i].is_output; b++)
             r->load[r->port[i].net[b]] += r->opts->output_load_pf;
+    for (uint32_t net = 0; net < r->opts->n_more && net < (uint32_t)r->m->n_nets; net++)
+        r->load[net] += r->opts->more_load_pf[net];
 }
 
 struct edge_times {
@@ -364,8 +366,10 @@ static enum axm_status annotate(struct reader *r)
     size_t n = (size_t)r->m->n_nets;
     struct edge_times *slew = arena_alloc(r->arena, sizeof *slew * n);
     struct edge_times *arrival = arena_alloc(r->arena, sizeof *arrival * n);
-    if (!slew || !arrival)
+    double *slower = arena_alloc(r->arena, sizeof *slower * n);
+    if (!slew || !arrival || !slower)
         return no_memory(r);
+    r->m->slew_ns = slower;
     for (size_t i = 0; i < n; i++)
         slew[i].rise = slew[i].fall = r->opts->input_slew_ns;
     for (int i = 0; i < r->m->n_cells; i++) {
@@ -404,6 +408,8 @@ static enum axm_status annotate(struct reader *r)
             grow(&r->m->delay_ns, at.fall);
         }
     }
+    for (size_t i = 0; i < n; i++)
+        slower[i] = fmax(slew[i].rise, slew[i].fall);
     return AXM_OK;
 }
 

@@ -33,6 +33,7 @@ struct mapped {
     const struct mapped_cell *cell;
     const struct mapped_port *port;
     const double *load_pf;            /* [n_nets]: pins and output loads; no wires */
+    const double *slew_ns;            /* [n_nets]: of the slower edge */
     double area_um2;
     double delay_ns;                  /* longest path by the same tables, as a check on the timing tool */
     struct mapped_store *store;
@@ -41,6 +42,8 @@ struct mapped {
 struct mapped_opts {
     double input_slew_ns;             /* at the primary inputs */
     double output_load_pf;            /* on every primary output */
+    const double *more_load_pf;       /* NULL, or what else hangs on net i, for i < n_more */
+    uint32_t n_more;
 };
 
 /* Reads module `name` of the JSON that `yosys write_json` made: flat, of cells

@@ -265,8 +265,8 @@ TEST(test_activity__cells_of_6_inputs_equal_scalar_simulation)
     }
     strbuf_addf(&json, "}}}}");
     assert_int_equal(liberty_parse(lib_text.s, lib_text.len, "w.lib", &lib), AXM_OK);
-    CHECK(mapped_read_json(json.s, "w", lib, &(struct mapped_opts){ 0.1, 0.005 }, &m) == AXM_OK,
-          "%s", axm_last_message());
+    const struct mapped_opts o = { .input_slew_ns = 0.1, .output_load_pf = 0.005 };
+    CHECK(mapped_read_json(json.s, "w", lib, &o, &m) == AXM_OK, "%s", axm_last_message());
     for (int i = 0; i < VECTORS; i++)
         vectors[i] = rng_below(&rng, 1 << INPUTS);
     compare_with_reference(m, vectors, VECTORS, "6 inputs");
@@ -346,8 +346,8 @@ TEST(test_activity__energy_by_hand)
     struct mapped *m;
     const uint64_t vectors[] = { 0, 1, 0, 0, 1 };   /* three toggles in four steps */
     assert_int_equal(liberty_parse(inverters_lib, strlen(inverters_lib), "i.lib", &lib), AXM_OK);
-    CHECK(mapped_read_json(inverters_json, "two", lib, &(struct mapped_opts){ 0.1, 0.005 }, &m) == AXM_OK,
-          "%s", axm_last_message());
+    const struct mapped_opts o = { .input_slew_ns = 0.1, .output_load_pf = 0.005 };
+    CHECK(mapped_read_json(inverters_json, "two", lib, &o, &m) == AXM_OK, "%s", axm_last_message());
     for (int d = DELAY_ZERO; d <= DELAY_LIBERTY; d++) {
         struct activity a;
         assert_int_equal(activity_run(m, vectors, 5, (enum delay_model)d, &a, NULL), AXM_OK);

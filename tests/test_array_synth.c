@@ -380,6 +380,11 @@ TEST(test_array_synth__usage_bad)
         { "synth array --mult exact8s --fpga ice40 --dsp", "--dsp is for --fpga xilinx" },
         { "synth array --mult exact8s --fpga xilinx --place", "--place is for --fpga ice40" },
         { "synth array --mult exact8s --place", "--place is for --fpga ice40" },
+        { "synth array --mult exact8s --vectors 100", "--vectors is for --power" },
+        { "synth array --mult exact8s --power --modules", "neither --modules nor --path" },
+        { "synth array --mult exact8s --power --fpga ice40", "--power has no meaning with --fpga" },
+        { "synth array --mult exact8s --power --gauss 2 --trace x", "--gauss and --trace exclude each" },
+        { "synth exact8s --power", "--power is for \"synth array\"" },
         { "synth exact8s --rows 2", "--rows is for \"synth array\"" },
         { "synth exact8s --modules", "--modules is for \"synth array\"" },
     };
