@@ -18,7 +18,7 @@ struct gemm_bench_result {
     char plan[96];
     double gmacs;                   /* 10^9 products per second on one core: median of the runs */
     double per_gather, per_onednn;  /* the same over the baselines', medians of the same run */
-    double two_cores;               /* speed on two cores over that on one; NaN: not measured */
+    double two_cores;               /* products a second on two over the mean of either; NaN: not measured */
 };
 
 struct gemm_bench_opts {
