@@ -107,7 +107,7 @@ run ice40 1 --rows 4 --cols 4 --mult $specs,dadda8s --dataflow ws --fpga ice40 -
 run ice40 2 --rows 4 --cols 4 --mult $some --dataflow os --fpga ice40 --place
 
 cat <<'T'
-# Area and timing of the arrays
+# Area, timing and power of the arrays
 
 This page is written by `make docs-array`; every figure was measured by the commands shown. What an array
 consists of is in [array.md](array.md), what the multipliers' own figures are worth in [power.md](power.md).

@@ -78,7 +78,7 @@ PY
 files="--accuracy $work/accuracy.csv --plane $work/plane.csv --search $work/search.sqlite --history $work/history.csv"
 # shellcheck disable=SC2086  # words, throughout
 {
-    "$axmul" report -o "$work/page.html" --store "$store" $files --quiet || echo "exit code $?"
+    "$axmul" report -o "$work/page.html" --store "$store" $files --quiet --threads 4 || echo "exit code $?"
     "$axmul" report -o "$work/again.html" --store "$store" $files --quiet --threads 1 || echo "exit code $?"
     cmp "$work/page.html" "$work/again.html"
 } 2>&1 | verdict same_page_whatever_the_threads
