@@ -52,7 +52,8 @@ static const char help[] =
     "whatever their settings.\n"
     "\n"
     "--resume keeps what is done, a row for each model, multiplier, backend, array and choice of\n"
-    "images: the same command goes on after an interruption and ends with the same report.\n"
+    "images: the same command goes on after an interruption and ends with the same report. Another\n"
+    "build of axmul begins anew.\n"
     "\n"
     NETWORK_BUILTIN_HELP
     "\n"
@@ -254,8 +255,11 @@ static enum axm_status cosim(const struct cli_args *a, const struct qgraph *q, c
     if (st == AXM_OK && path) {
         char images_of[64];
         snprintf(images_of, sizeof images_of, "%s %s", images.set->name, images.test ? "test" : "train");
-        const struct cosim_key key = { *model, images_of, images.first, images.n, o, layer, layers };
-        st = cosim_resume_open(path, &key, &resume);
+        struct cosim_key key = { .model = *model, .images_of = images_of, .first = images.first,
+            .n = images.n, .o = o, .layer = layer, .layers = layers };
+        st = sha256_file("/proc/self/exe", &key.tool);
+        if (st == AXM_OK)
+            st = cosim_resume_open(path, &key, &resume);
         if (st == AXM_OK) {
             keeper = cosim_resume_keeper(resume);
             o->keep = &keeper;

@@ -10,8 +10,9 @@
 
 enum { FILE_MAX = 256 << 20 };
 
-static const char header[] = "model_sha256,hardware_sha256,images_of,first,images,backend,dataflow,rows,cols,"
-    "acc_depth,pool_width,stall_percent,sums_every,fault_layer,seed,mults,batch,done,sums,codes,layers\n";
+static const char header[] = "model_sha256,hardware_sha256,tool_sha256,images_of,first,images,backend,"
+    "dataflow,rows,cols,acc_depth,pool_width,stall_percent,sums_every,fault_layer,seed,mults,batch,done,sums,"
+    "codes,layers\n";
 
 struct cosim_resume {
     char *path;
@@ -53,10 +54,10 @@ static enum axm_status write_key(const struct cosim_key *k, struct strbuf *s)
     enum axm_status st = hardware(k, &gates);
     if (st)
         return st;
-    strbuf_addf(s, "%s,%s,%s,%zu,%zu,%s,%s,%d,%d,%d,%d,%u,%zu,%d,%" PRIu64 ",", k->model.s, gates.s,
-                k->images_of, k->first, k->n, cosim_backend_names[o->backend], dataflow[o->array.dataflow],
-                o->array.rows, o->array.cols, o->array.acc_depth, o->array.pool_width, o->stall_percent,
-                o->sums_every, o->fault_layer, o->seed);
+    strbuf_addf(s, "%s,%s,%s,%s,%zu,%zu,%s,%s,%d,%d,%d,%d,%u,%zu,%d,%" PRIu64 ",", k->model.s, gates.s,
+                k->tool.s, k->images_of, k->first, k->n, cosim_backend_names[o->backend],
+                dataflow[o->array.dataflow], o->array.rows, o->array.cols, o->array.acc_depth,
+                o->array.pool_width, o->stall_percent, o->sums_every, o->fault_layer, o->seed);
     for (int i = 0; i < k->layers; i++) {
         char name[AXM_SPEC_MAX];
         axm_spec_print(&k->layer[i].mult, name);

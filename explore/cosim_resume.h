@@ -11,6 +11,7 @@ struct cosim_resume;
 /* What decides the result of a run, but for its size of a batch. */
 struct cosim_key {
     struct sha256_hex model;        /* of the file */
+    struct sha256_hex tool;         /* of the program: what the hardware was compared with */
     const char *images_of;          /* which data set and part */
     size_t first, n;
     const struct cosim_opts *o;

@@ -21,7 +21,7 @@ random() {   # N: so many numbers in 0..1
 
 kept_batches() {   # of the one run in the file: "0-3 7" are five
     [ -e "$1" ] || { echo 0; return; }
-    tail -n 1 "$1" | cut -d, -f18 |
+    tail -n 1 "$1" | cut -d, -f19 |
         awk '{ for (i = 1; i <= NF; i++) { n = split($i, a, "-"); k += a[n] - a[1] + 1 } }
              END { print k + 0 }'
 }

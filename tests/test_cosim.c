@@ -406,13 +406,14 @@ struct resumed {
     struct cosim_opts o;
     struct cosim_result out;
     struct strbuf dir, path;
+    const char *model, *tool;
 };
 
 enum { RESUMED_IMAGES = 20, RESUMED_BATCH = 3, RESUMED_BATCHES = 7 };
 
 static void resumed_init(struct resumed *r, enum cosim_backend backend)
 {
-    *r = (struct resumed){ .o = opts_of(backend, ARRAY_WS, 4, 4) };
+    *r = (struct resumed){ .o = opts_of(backend, ARRAY_WS, 4, 4), .model = "model", .tool = "tool" };
     r->o.batch = RESUMED_BATCH;
     r->o.sums_every = 3;
     fixture_init(&r->f, 500, QUANT_SYMMETRIC, RESUMED_IMAGES);
@@ -433,7 +434,10 @@ static void resumed_release(struct resumed *r)
 static enum axm_status resumed_run(struct resumed *r, size_t n, bool stops)
 {
     struct cosim_resume *file = NULL;
-    const struct cosim_key key = { { "model" }, "random", 0, n, &r->o, r->f.layer, r->f.layers };
+    struct cosim_key key = { .images_of = "random", .n = n, .o = &r->o, .layer = r->f.layer,
+        .layers = r->f.layers };
+    snprintf(key.model.s, sizeof key.model.s, "%s", r->model);
+    snprintf(key.tool.s, sizeof key.tool.s, "%s", r->tool);
     enum axm_status st = cosim_resume_open(r->path.s, &key, &file);
     if (st)
         return st;
@@ -488,6 +492,21 @@ TEST(test_cosim__a_stopped_run_goes_on_on_the_array)
 {
     need_verilator();
     check_going_on(COSIM_RTL);
+}
+
+/* What another network, or another build of the program, gave says nothing about this one. */
+TEST(test_cosim__nothing_is_taken_over_from_another_model_or_tool)
+{
+    struct resumed r;
+    resumed_init(&r, COSIM_BITSLICE);
+    static const char *const run[][2] = { { "model", "tool" }, { "model 2", "tool" }, { "model", "tool 2" } };
+    for (int i = 0; i < 6; i++) {
+        r.model = run[i % 3][0];
+        r.tool = run[i % 3][1];
+        assert_int_equal(resumed_run(&r, 5, false), AXM_OK);
+        CHECK(r.out.kept_images == (i < 3 ? 0 : 5), "run %d: %zu images taken over", i, r.out.kept_images);
+    }
+    resumed_release(&r);
 }
 
 TEST(test_cosim__a_damaged_file_of_a_stopped_run_bad)
