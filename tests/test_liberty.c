@@ -92,6 +92,43 @@ TEST(test_liberty__functions_are_truth_tables)
     liberty_free(l);
 }
 
+/* D stored at the rising edge of C, as it is, and nothing else. */
+TEST(test_liberty__plain_flip_flops_are_told_from_others)
+{
+    static const struct { const char *ff, *function, *more; bool plain; } cases[] = {
+        { "ff(IQ, IQN) { next_state : \"D\"; clocked_on : \"C\"; }", "IQ", "", true },
+        { "ff(IQ, IQN) { next_state : \"D\"; clocked_on : \"!C\"; }", "IQ", "", false },
+        { "ff(IQ, IQN) { next_state : \"!D\"; clocked_on : \"C\"; }", "IQ", "", false },
+        { "ff(IQ, IQN) { next_state : \"D\"; clocked_on : \"C\"; }", "IQN", "", false },
+        { "ff(IQ, IQN) { next_state : \"D\"; clocked_on : \"C\"; clear : \"!R\"; }", "IQ",
+          "pin(R) { direction : input; }", false },
+        { "ff() { next_state : \"D\"; clocked_on : \"C\"; }", "IQ", "", false },
+        { "ff : x;", "IQ", "", false },
+        { "latch(IQ, IQN) { data_in : \"D\"; enable : \"C\"; }", "IQ", "", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[2048];
+        snprintf(text, sizeof text, "library(l) { time_unit : \"1ns\"; voltage_unit : \"1V\"; "
+                 "capacitive_load_unit(1, pf); leakage_power_unit : \"1nW\"; nom_voltage : 1.8;\n"
+                 "cell(F) { area : 1; cell_leakage_power : 7; %s pin(C) { direction : input; } %s\n"
+                 "pin(D) { direction : input; internal_power() { when : \"IQ\"; "
+                 "rise_power(scalar) { values(\"3\"); } fall_power(scalar) { values(\"4\"); } } }\n"
+                 "pin(Q) { direction : output; function : \"%s\"; } } }\n",
+                 cases[i].ff, cases[i].more, cases[i].function);
+        struct liberty *l = parse(text);
+        const struct lib_cell *c = &l->cell[0];
+        CHECK(c->flip_flop == cases[i].plain && !c->usable, "case %zu", i);
+        assert_float_equal(c->leakage_nw, c->sequential ? 7 : 0, 0);
+        if (cases[i].plain) {
+            assert_string_equal(c->input[c->clock].name, "C");
+            assert_string_equal(c->input[c->data].name, "D");
+            assert_int_equal(c->input[c->data].n_energy, 1);
+            assert_float_equal(lib_table_at(&c->input[c->data].energy[0].fall, 0.1, 0), 4, 1e-12);
+        }
+        liberty_free(l);
+    }
+}
+
 TEST(test_liberty__cells_are_found_by_function)
 {
     struct liberty *l = parse(small);
