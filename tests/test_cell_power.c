@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "synth/array_synth.h"
+#include "tests/command.h"
 
 #define LIBRARY "/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
 #define SLEW "0.06"          /* a point of the library's tables */
@@ -267,4 +268,34 @@ TEST(test_cell_power__weights_of_a_trace_are_loaded_in_time)
         strbuf_release(&dir);
         strbuf_release(&trace);
     }
+}
+
+/* --- the command -------------------------------------------------------------------------- */
+
+TEST(test_cell_power__the_command_adds_up)
+{
+    static const char *const columns =
+        "spec,dataflow,rows,cols,liberty,pe_energy_pj,pe_energy_saving_percent,pe_logic_pj,pe_logic_ci95_pj,"
+        "pe_register_pj,pe_clock_pj,pe_leakage_nw,mhz,pe_mw,cells_mw,cycles\n";
+    double energy[2], saving[2], logic, ci95, registers_pj, clock, leakage, mhz, mw, all, cycles;
+    liberty_free(need_library());
+    if (!proc_have("yosys"))
+        SKIP("no yosys");
+    assert_int_equal(axmul("synth array --mult exact4s,scdm4s_x3 --rows 2 --cols 3 --acc-bits 12 --power "
+                           "--vectors 1500 --mhz 200 --format csv --quiet"), 0);
+    CHECK(!strncmp(io.out, columns, strlen(columns)), "%s", io.out);
+    const char *line = io.out;
+    for (int i = 0; i < 2; i++) {
+        line = strchr(line, '\n') + 1;
+        int n = sscanf(line, "%*[^,],ws,2,3,osu018_stdcells,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf",
+                       &energy[i], &saving[i], &logic, &ci95, &registers_pj, &clock, &leakage, &mhz, &mw,
+                       &all, &cycles);
+        CHECK(n == 11, "%s", line);
+        assert_float_equal(energy[i], logic + registers_pj + clock, 1e-9);
+        assert_float_equal(mw, energy[i] * 1e-12 * 200e6 * 1e3 + leakage * 1e-6, 1e-9);
+        assert_float_equal(all, 2 * 3 * mw, 1e-9);
+        assert_true(mhz == 200 && cycles == 1499 && ci95 > 0);
+    }
+    assert_float_equal(saving[0], 0, 0);
+    assert_float_equal(saving[1], 100 * (1 - energy[1] / energy[0]), 1e-9);
 }
