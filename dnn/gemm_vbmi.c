@@ -9,17 +9,26 @@
  * 256, the lane's sum is that of (s_i + 256 c_i) 256^i: less that of s_i 256^i, which is known, it is c_i in
  * byte i + 1, for all but the last byte, whose c_i leaves the lane.
  *
+ * Many steps with one table, as a long sum has them when its k are sorted by weight, are cheaper still:
+ * their bytes are added up modulo 256, and vpavgb makes the mean of eight, rounded up at each of three
+ * levels, which alone is added up in 16-bit lanes.  Eight times the mean is 0 to 12 more than the sum of the
+ * eight, so that the excess of 21 means fits a byte, and the sums modulo 256 tell it.  That is 2.25
+ * additions a plane and step of 64 rows, where units have 3 and slim ones 2 of 56 rows; but its pending
+ * means take the registers of more than one unit, and tables that serve few steps the time.
+ *
  * How fast this can be, on Zen 5 as measured: vpermi2b, vpermb, vpmovb2m and loads of masks issue twice a
- * cycle, all to the same two ports; additions and blends four times, to these and two more.  A slim vector
- * of any x takes four vpermi2b, vpmovb2m, two vpblendmb and four additions: 2.75 cycles if none of four ports
- * ever idles, 3.25 to 3.4 in the best order found for the bare instructions, so 56 / 3.25 = 17.2 products a
- * cycle at most.  With x < 128 it is two vpermi2b and four additions: 1.5 cycles, really 1.7, so 33 products.
- * vpdpbusd does 128 products a cycle, of which oneDNN gets 105 to 115 on 1024x576x64.  0.16 of that is 16.8
- * to 18.4, all that the bare instructions give, before tables are loaded and sums moved to 32 bits, which
- * leave 14; 0.25 of it is 26 to 29 of the 33 with x < 128, of which 22 to 24 are left.
- * Tried and no quicker: masked permutations instead of blends (the mask's complement takes one of the two
- * ports); vpternlogd with masks as vectors (it reads three registers, which only two ports can); masks from
- * memory; sums by vpdpbusd; other orders of the instructions. */
+ * cycle, all to the same two ports; additions, means and blends four times, to these and two more; shifts
+ * twice, to one of each.  If no port ever idled, 64 products of any x would take 2.9 cycles by means and 3.1
+ * by slim units, with x < 128 1.6 and 1.7.  What waits for a permutation is sent to its ports too often,
+ * though: the bare instructions, loads of tables left out, take 3.2 to 3.5 and 3.7, with x < 128 1.8 to 1.9
+ * and 1.9.  With tables and all it is 4.2, and 2.6 with x < 128, on 64x2304x128; 4.1 and 2.6 by slim units on
+ * 1024x576x64, where a group of four by weight would be a quarter empty.  vpdpbusd does 128 products a
+ * cycle, of which oneDNN gets 105 to 115 there: 0.16 of that is 3.5 to 3.8 cycles, 0.25 of it 2.2 to 2.4.
+ * Tried and no quicker: masked permutations instead of blends (they save the blend, but each waits for the
+ * other and for the mask's complement: 3.3 at best); zero-masked ones and vpaddusb, which has the other two
+ * ports alone (3.6); means of four, for two units in the order of k or of weights (5.1, and 2.8 with x <
+ * 128: table loads); vpternlogd with masks as vectors (it reads three registers, which only two ports can);
+ * masks from memory; sums by vpdpbusd. */
 #ifdef __x86_64__
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,prefer-vector-width=512")
 #pragma GCC optimize("no-schedule-insns2")   /* see panel() */
@@ -38,7 +47,10 @@ enum {
     CHUNK = 256,        /* look-ups in a row, at most: 256 * 255 < 2^16 */
     PANEL_CHUNK = 384,  /* look-ups in a row times units, at most: half of the L1 cache */
     RANGE = 4096,       /* steps of a single unit that are grouped */
-    GROUP = 3,          /* steps with one table */
+    GROUP = 4,          /* steps with one table */
+    MEAN = 2 * GROUP,   /* steps of which the mean is added up; it is up to 12 / 8 too large */
+    MEANS = 21,         /* means until their excess is taken: 21 * 12 < 2^8 */
+    MEANS_MOST = 12 * MEANS,   /* means in a row: 252 * 255 < 2^16 */
     AHEAD = 4,          /* groups whose vectors are fetched in advance */
     TILE = 6,           /* columns of a tile of dot products */
 };
@@ -104,25 +116,37 @@ ALWAYS_INLINE void put(const struct flush *f, size_t row, __m512i v)
         _mm512_mask_storeu_epi32(f->out + row, m, v);
 }
 
-/* Sums of a unit: low plane's and, with two planes, 256 times the high plane's. */
-ALWAYS_INLINE void put_unit(const struct flush *f, const int planes, size_t row, __m512i all_low,
-                            __m512i odd_low, __m512i all_high, __m512i odd_high)
+/* Sums of the 64 rows of a unit. */
+struct sums {
+    __m512i s0, s1, s2, s3;
+};
+
+ALWAYS_INLINE struct sums sums_of(__m512i all, __m512i odd)
 {
     const __m512i mask = _mm512_set1_epi32(0xffff);
-    __m512i even = _mm512_sub_epi16(all_low, _mm512_slli_epi16(odd_low, 8));
-    __m512i s0 = _mm512_and_si512(even, mask), s1 = _mm512_and_si512(odd_low, mask);
-    __m512i s2 = _mm512_srli_epi32(even, 16), s3 = _mm512_srli_epi32(odd_low, 16);
-    if (planes == 2) {
-        even = _mm512_sub_epi16(all_high, _mm512_slli_epi16(odd_high, 8));
-        s0 = _mm512_add_epi32(s0, _mm512_slli_epi32(_mm512_and_si512(even, mask), 8));
-        s1 = _mm512_add_epi32(s1, _mm512_slli_epi32(_mm512_and_si512(odd_high, mask), 8));
-        s2 = _mm512_add_epi32(s2, _mm512_slli_epi32(_mm512_srli_epi32(even, 16), 8));
-        s3 = _mm512_add_epi32(s3, _mm512_slli_epi32(_mm512_srli_epi32(odd_high, 16), 8));
-    }
-    put(f, row, s0);
-    put(f, row + 16, s1);
-    put(f, row + 32, s2);
-    put(f, row + 48, s3);
+    __m512i even = _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8));
+    return (struct sums){ _mm512_and_si512(even, mask), _mm512_and_si512(odd, mask),
+                          _mm512_srli_epi32(even, 16), _mm512_srli_epi32(odd, 16) };
+}
+
+/* a * 2^shift + b */
+ALWAYS_INLINE struct sums sums_add(struct sums a, const int shift, struct sums b)
+{
+    return (struct sums){ _mm512_add_epi32(_mm512_slli_epi32(a.s0, shift), b.s0),
+                          _mm512_add_epi32(_mm512_slli_epi32(a.s1, shift), b.s1),
+                          _mm512_add_epi32(_mm512_slli_epi32(a.s2, shift), b.s2),
+                          _mm512_add_epi32(_mm512_slli_epi32(a.s3, shift), b.s3) };
+}
+
+/* Sums of a unit: low plane's and, with two planes, 256 times the high plane's. */
+ALWAYS_INLINE void put_unit(const struct flush *f, const int planes, size_t row, struct sums low,
+                            struct sums high)
+{
+    struct sums s = planes == 2 ? sums_add(high, 8, low) : low;
+    put(f, row, s.s0);
+    put(f, row + 16, s.s1);
+    put(f, row + 32, s.s2);
+    put(f, row + 48, s.s3);
 }
 
 /* Byte of a slim unit's vector that holds row r; rows past the unit, for the lanes that nobody stores. */
@@ -161,20 +185,20 @@ ALWAYS_INLINE void put_slim(const struct flush *all, const int planes, size_t ro
 
 /* Named variables throughout: gcc 12 keeps arrays of sums in memory. */
 #define DECLARE(i) __m512i a_low##i = zero, b_low##i = zero, a_high##i = zero, b_high##i = zero;
+#define DECLARE_PRODUCTS(i) __m512i low_##i = zero, high_##i = zero;
 /* Instructions by name, where gcc would copy each sum once per step, and blend by a masked move, which reads
  * three registers and so has half the ports. */
 #define IN_PLACE(add, sum, v) __asm__(add " %1, %0, %0" : "+v"(sum) : "v"(v))
 #define KEEP(v) __asm__("" : "+v"(v))
 #define KEEP_POINTER(p) __asm__("" : "+r"(p))
-#define ADD(plane, i, v) \
+#define ADD(plane, i) \
     do { \
-        __m512i v_ = (v); \
         if (slim) { \
-            IN_PLACE("vpaddb", a_##plane##i, v_); \
-            IN_PLACE("vpaddq", b_##plane##i, v_); \
+            IN_PLACE("vpaddb", a_##plane##i, plane##_##i); \
+            IN_PLACE("vpaddq", b_##plane##i, plane##_##i); \
         } else { \
-            IN_PLACE("vpaddw", a_##plane##i, v_); \
-            IN_PLACE("vpaddw", b_##plane##i, _mm512_srli_epi16(v_, 8)); \
+            IN_PLACE("vpaddw", a_##plane##i, plane##_##i); \
+            IN_PLACE("vpaddw", b_##plane##i, _mm512_srli_epi16(plane##_##i, 8)); \
         } \
     } while (0)
 ALWAYS_INLINE __m512i blend(__mmask64 mask, __m512i a, __m512i b)
@@ -189,12 +213,13 @@ ALWAYS_INLINE __m512i blend(__mmask64 mask, __m512i a, __m512i b)
 #define LOOK_UP(plane, i) \
     do { \
         if (bits == 6) \
-            ADD(plane, i, _mm512_permutexvar_epi8(x, plane##0)); \
+            plane##_##i = _mm512_permutexvar_epi8(x, plane##0); \
         else if (bits == 7) \
-            ADD(plane, i, _mm512_permutex2var_epi8(plane##0, x, plane##1)); \
+            plane##_##i = _mm512_permutex2var_epi8(plane##0, x, plane##1); \
         else \
-            ADD(plane, i, blend(top, _mm512_permutex2var_epi8(plane##0, x, plane##1), \
-                                _mm512_permutex2var_epi8(plane##2, x, plane##3))); \
+            plane##_##i = blend(top, _mm512_permutex2var_epi8(plane##0, x, plane##1), \
+                                _mm512_permutex2var_epi8(plane##2, x, plane##3)); \
+        KEEP(plane##_##i); \
     } while (0)
 #define STEP_AT(i, address) \
     do { \
@@ -209,12 +234,18 @@ ALWAYS_INLINE __m512i blend(__mmask64 mask, __m512i a, __m512i b)
 #define STEP(i) \
     if (units > i) \
         STEP_AT(i, at + i * UNIT);
+#define SUM(i) \
+    if (units > i) { \
+        ADD(low, i); \
+        if (planes == 2) \
+            ADD(high, i); \
+    }
 #define PUT(i) \
     if (units > i) { \
         if (slim) \
             put_slim(f, planes, i * SLIM, a_low##i, b_low##i, a_high##i, b_high##i); \
         else \
-            put_unit(f, planes, i * UNIT, a_low##i, b_low##i, a_high##i, b_high##i); \
+            put_unit(f, planes, i * UNIT, sums_of(a_low##i, b_low##i), sums_of(a_high##i, b_high##i)); \
     }
 
 /* Registers of a table. */
@@ -246,13 +277,16 @@ ALWAYS_INLINE void panel(const bool slim, const int units, const int planes, con
     const __m512i zero = _mm512_setzero_si512();
     const uint8_t *t = table + *select * pitch;
     DECLARE(0) DECLARE(1) DECLARE(2) DECLARE(3) DECLARE(4) DECLARE(5)
+    DECLARE_PRODUCTS(0) DECLARE_PRODUCTS(1) DECLARE_PRODUCTS(2)
+    DECLARE_PRODUCTS(3) DECLARE_PRODUCTS(4) DECLARE_PRODUCTS(5)
     for (size_t k = 0; k < count; k++, at += (size_t)units * UNIT) {
         /* A step ahead: loads that wait for their address fill the queues. */
         select += select_stride;
         const uint8_t *h = t + (1 << bits), *next = table + *select * pitch;
         KEEP_POINTER(next);
         LOAD_TABLE(t, h)
-        STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5)
+        /* An addition right behind its look-up takes a port that the next one needs. */
+        STEP(0) STEP(1) SUM(0) STEP(2) SUM(1) STEP(3) SUM(2) STEP(4) SUM(3) STEP(5) SUM(4) SUM(5)
         t = next;
     }
     PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5)
@@ -281,52 +315,118 @@ PANEL_FNS(1, 1) PANEL_FNS(1, 2) PANEL_FNS(1, 3) PANEL_FNS(1, 4) PANEL_FNS(1, 5) 
     { PANEL_ROW(S, 1), PANEL_ROW(S, 2), PANEL_ROW(S, 3), PANEL_ROW(S, 4), PANEL_ROW(S, 5), PANEL_ROW(S, 6) }
 static panel_fn *const panels[2][PANEL][2][3] = { PANEL_ROWS(0), PANEL_ROWS(1) };
 
-/* Steps of a single unit with the same table. */
+/* Steps of a single unit with the same table.  Offsets of vectors and of the table are by eights, as far as
+ * an address can scale them. */
 struct group {
-    uint16_t k[GROUP];
-    uint32_t w;
+    uint16_t w, k[GROUP];
 };
 
 #define prefetch(level, p) _mm_prefetch((const char *)(p), level)
 
-/* `count` groups, of which AHEAD more must be readable. */
-ALWAYS_INLINE void groups(const bool slim, const int planes, const int bits, const uint8_t *table,
-                          size_t pitch, const struct group *group, const uint8_t *index, size_t count,
-                          const struct flush *f)
+/* Products i and j of a unit: their sum modulo 256; and their mean, rounded up, which replaces i. */
+#define MEAN_OF(plane, i, j) plane##_##i = _mm512_avg_epu8(plane##_##i, plane##_##j)
+#define MEANS_OF(i, j) \
+    do { \
+        MEAN_OF(low, i, j); \
+        if (planes == 2) \
+            MEAN_OF(high, i, j); \
+    } while (0)
+#define ADD_BYTES(plane, i, j) IN_PLACE("vpaddb", plane.bytes, _mm512_add_epi8(plane##_##i, plane##_##j))
+#define PAIR(i, j) \
+    do { \
+        ADD_BYTES(low, i, j); \
+        if (planes == 2) \
+            ADD_BYTES(high, i, j); \
+        MEANS_OF(i, j); \
+    } while (0)
+
+/* Sums of means, of all bytes and of the odd ones; of the products, modulo 256; of what eight times the means
+ * are too large by, all and odd bytes. */
+struct means {
+    __m512i all, odd, bytes, all_excess, odd_excess;
+};
+
+/* The excess of at most MEANS means since the last time, which the sums modulo 256 tell. */
+ALWAYS_INLINE void take_excess(struct means *m)
 {
-    enum { units = 1 };
-    const __m512i zero = _mm512_setzero_si512();
-    DECLARE(0)
-    for (const struct group *end = group + count; group < end; group++) {
-        const uint8_t *t = table + group->w * pitch, *h = t + (1 << bits);
-        LOAD_TABLE(t, h)
-        for (int i = 0; i < GROUP; i++)
-            prefetch(_MM_HINT_T0, index + (size_t)group[AHEAD].k[i] * UNIT);
-        STEP_AT(0, index + (size_t)group->k[0] * UNIT);
-        STEP_AT(0, index + (size_t)group->k[1] * UNIT);
-        STEP_AT(0, index + (size_t)group->k[2] * UNIT);
-    }
-    PUT(0)
+    __m512i means = _mm512_slli_epi16(m->all, 3), odd = _mm512_slli_epi16(m->odd, 11);
+    means = _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, means, odd);
+    __m512i excess = _mm512_sub_epi8(means, m->bytes);
+    m->all_excess = _mm512_add_epi16(m->all_excess, excess);
+    m->odd_excess = _mm512_add_epi16(m->odd_excess, _mm512_srli_epi16(excess, 8));
+    m->bytes = means;
 }
 
-typedef void groups_fn(const uint8_t *table, size_t pitch, const struct group *group, const uint8_t *index,
-                       size_t count, const struct flush *f);
-#define GROUPS_FN(S, P, B) \
-    static void groups_##S##_##P##_##B(const uint8_t *table, size_t pitch, const struct group *group, \
-                                       const uint8_t *index, size_t count, const struct flush *f) \
+ALWAYS_INLINE struct sums sums_of_means(const struct means *m)
+{
+    struct sums s = sums_of(m->all, m->odd), e = sums_of(m->all_excess, m->odd_excess);
+    return (struct sums){ _mm512_sub_epi32(_mm512_slli_epi32(s.s0, 3), e.s0),
+                          _mm512_sub_epi32(_mm512_slli_epi32(s.s1, 3), e.s1),
+                          _mm512_sub_epi32(_mm512_slli_epi32(s.s2, 3), e.s2),
+                          _mm512_sub_epi32(_mm512_slli_epi32(s.s3, 3), e.s3) };
+}
+
+#define ADD_MEAN(plane) \
     { \
-        groups(S, P, B, table, pitch, group, index, count, f); \
+        IN_PLACE("vpaddw", plane.all, plane##_0); \
+        IN_PLACE("vpaddw", plane.odd, _mm512_srli_epi16(plane##_0, 8)); \
     }
-#define GROUPS_FNS(S) \
-    GROUPS_FN(S, 1, 6) GROUPS_FN(S, 1, 7) GROUPS_FN(S, 1, 8) \
-    GROUPS_FN(S, 2, 6) GROUPS_FN(S, 2, 7) GROUPS_FN(S, 2, 8)
-GROUPS_FNS(0) GROUPS_FNS(1)
-#define GROUPS_ROW(S) \
+#define LOAD_GROUP(g) \
+    const uint8_t *t = table + (size_t)group[g].w * 8, *h = t + (1 << bits); \
+    LOAD_TABLE(t, h)
+#define VECTOR(g, i) (index + (size_t)group[g].k[i] * 8)
+#define GROUP_STEP(g, i, product) \
+    prefetch(_MM_HINT_T0, VECTOR(AHEAD + g, i)); \
+    STEP_AT(product, VECTOR(g, i));
+
+/* `count` groups, an even number and at most 2 * MEANS_MOST, of which AHEAD more must be readable. */
+ALWAYS_INLINE void groups(const int planes, const int bits, const uint8_t *table, const struct group *group,
+                          const uint8_t *index, size_t count, const struct flush *f)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    struct means low = { zero, zero, zero, zero, zero }, high = low;
+    for (const struct group *end = group + count; group < end;) {
+        const struct group *stop = group + least(2 * MEANS, (size_t)(end - group));
+        for (; group < stop; group += 2) {
+            DECLARE_PRODUCTS(0) DECLARE_PRODUCTS(1) DECLARE_PRODUCTS(2) DECLARE_PRODUCTS(3)
+            DECLARE_PRODUCTS(4) DECLARE_PRODUCTS(5) DECLARE_PRODUCTS(6) DECLARE_PRODUCTS(7)
+            {
+                LOAD_GROUP(0)
+                GROUP_STEP(0, 0, 0) GROUP_STEP(0, 1, 1) GROUP_STEP(0, 2, 2) GROUP_STEP(0, 3, 3)
+                PAIR(0, 1);
+            }
+            LOAD_GROUP(1)
+            GROUP_STEP(1, 0, 4)
+            PAIR(2, 3);
+            GROUP_STEP(1, 1, 5)
+            MEANS_OF(0, 2);
+            GROUP_STEP(1, 2, 6) GROUP_STEP(1, 3, 7)
+            PAIR(4, 5);
+            PAIR(6, 7);
+            MEANS_OF(4, 6);
+            MEANS_OF(0, 4);
+            ADD_MEAN(low)
+            if (planes == 2)
+                ADD_MEAN(high)
+        }
+        take_excess(&low);
+        take_excess(&high);
+    }
+    put_unit(f, planes, 0, sums_of_means(&low), sums_of_means(&high));
+}
+
+typedef void groups_fn(const uint8_t *table, const struct group *group, const uint8_t *index, size_t count,
+                       const struct flush *f);
+#define GROUPS_FN(P, B) \
+    static void groups_##P##_##B(const uint8_t *table, const struct group *group, const uint8_t *index, \
+                                 size_t count, const struct flush *f) \
     { \
-        { groups_##S##_1_6, groups_##S##_1_7, groups_##S##_1_8 }, \
-        { groups_##S##_2_6, groups_##S##_2_7, groups_##S##_2_8 }, \
+        groups(P, B, table, group, index, count, f); \
     }
-static groups_fn *const grouped[2][2][3] = { GROUPS_ROW(0), GROUPS_ROW(1) };
+GROUPS_FN(1, 6) GROUPS_FN(1, 7) GROUPS_FN(1, 8) GROUPS_FN(2, 6) GROUPS_FN(2, 7) GROUPS_FN(2, 8)
+static groups_fn *const grouped[2][3] = {
+    { groups_1_6, groups_1_7, groups_1_8 }, { groups_2_6, groups_2_7, groups_2_8 },
+};
 
 /* 64 bytes in the order of a unit's vector. */
 static __m512i unit_order(bool slim)
@@ -456,14 +556,15 @@ static size_t range_begin(size_t k, size_t r)
     return k * r / range_count(k);
 }
 
-/* Groups the k of column n by weight, range by range; where that leaves room in a group, its vectors are the
- * zeros behind the range's, and *spare is what they add to the sum.  Returns the number of groups. */
+/* Groups the k of column n by weight, range by range, an even number of groups each; where that leaves room
+ * in a group, its vectors are the zeros behind the range's, and *spare is what they add to the sum.  Returns
+ * the number of groups. */
 static size_t group_column(struct gemm_weights *w, size_t n, struct group *out, size_t *begin,
                            int32_t *spare)
 {
     const struct gemm_form *f = &w->g->f;
     const uint8_t *row = w->w + n * w->k;
-    size_t count = 0;
+    size_t count = 0, pitch = (size_t)f->n_planes << f->class_bits;
     uint32_t sum = 0;
     for (size_t r = 0; r < range_count(w->k); r++) {
         size_t k0 = range_begin(w->k, r), k1 = range_begin(w->k, r + 1);
@@ -475,10 +576,12 @@ static size_t group_column(struct gemm_weights *w, size_t n, struct group *out, 
             first[v] = count;
             count += (of[v] + GROUP - 1) / GROUP;
             w->group_tables += of[v] > 0;
+            if (v == 255)
+                count += count % 2;
             for (size_t i = first[v]; i < count; i++) {
-                out[i].w = (uint32_t)v;
+                out[i].w = (uint16_t)(v * pitch / 8);
                 for (int j = 0; j < GROUP; j++)
-                    out[i].k[j] = (uint16_t)(k1 - k0);
+                    out[i].k[j] = (uint16_t)((k1 - k0) * UNIT / 8);
             }
             uint32_t spares = (uint32_t)((count - first[v]) * GROUP - of[v]);
             for (int p = 0; p < f->n_planes && spares; p++)
@@ -486,7 +589,7 @@ static size_t group_column(struct gemm_weights *w, size_t n, struct group *out, 
         }
         for (size_t k = k0; k < k1; k++) {
             size_t at = seen[row[k]]++;
-            out[first[row[k]] + at / GROUP].k[at % GROUP] = (uint16_t)(k - k0);
+            out[first[row[k]] + at / GROUP].k[at % GROUP] = (uint16_t)((k - k0) * UNIT / 8);
         }
     }
     *spare = (int32_t)sum;
@@ -495,7 +598,7 @@ static size_t group_column(struct gemm_weights *w, size_t n, struct group *out, 
 
 static enum axm_status pack_groups(struct gemm_weights *w)
 {
-    size_t ranges = range_count(w->k), at = 0, most = least(w->k, w->k / GROUP + 256 * ranges);
+    size_t ranges = range_count(w->k), at = 0, most = least(w->k, w->k / GROUP + 256 * ranges) + ranges;
     w->groups = gemm_alloc((w->n * most + AHEAD) * sizeof(struct group));
     w->group_begin = gemm_alloc((w->n * ranges + 1) * sizeof *w->group_begin);
     w->spare = gemm_alloc(w->n * sizeof *w->spare);
@@ -513,29 +616,31 @@ static enum axm_status pack_groups(struct gemm_weights *w)
     return AXM_OK;
 }
 
-/* One unit: each table serves a group of steps, else its loading would take the time. */
+/* A unit at a time: each table serves a group of steps, else its loading would take the time. */
 static void planes_by_groups(const struct gemm_weights *w, const uint8_t *x, size_t x_stride, size_t m,
                              int32_t *acc, size_t acc_stride, uint8_t *index)
 {
     const struct gemm_form *f = &w->g->f;
     const struct group *groups = w->groups;
-    size_t pitch = (size_t)f->n_planes << f->class_bits, ranges = range_count(w->k);
-    bool slim = m <= SLIM;
+    size_t ranges = range_count(w->k);
     for (size_t r = 0; r < ranges; r++) {
         size_t k0 = range_begin(w->k, r), count = range_begin(w->k, r + 1) - k0;
-        fill_index(f, slim, x + k0 * x_stride, x_stride, m, 0, 1, count, index);
-        _mm512_store_si512(index + count * UNIT, _mm512_setzero_si512());
-        for (int plane = 0; plane < f->n_planes; plane += 2) {
-            int pair = f->n_planes - plane >= 2 ? 2 : 1;
-            groups_fn *fn = grouped[slim][pair - 1][f->class_bits - 6];
-            for (size_t n = 0; n < w->n; n++) {
-                const size_t *begin = w->group_begin + n * ranges + r;
-                for (size_t i = begin[0]; i < begin[1]; i += CHUNK / GROUP) {
-                    bool first = r == 0 && plane == 0 && i == begin[0], add = f->n_terms || !first;
-                    uint32_t base = first ? (add ? 0 : (uint32_t)w->base[n]) - (uint32_t)w->spare[n] : 0;
-                    struct flush to = { acc + n * acc_stride, m, (int32_t)base, add, 8 * plane };
-                    fn(f->plane + ((size_t)plane << f->class_bits), pitch, groups + i, index,
-                       least(CHUNK / GROUP, begin[1] - i), &to);
+        for (size_t m0 = 0; m0 < m; m0 += UNIT) {
+            fill_index(f, false, x + k0 * x_stride, x_stride, m, m0, 1, count, index);
+            _mm512_store_si512(index + count * UNIT, _mm512_setzero_si512());
+            for (int plane = 0; plane < f->n_planes; plane += 2) {
+                int pair = f->n_planes - plane >= 2 ? 2 : 1;
+                groups_fn *fn = grouped[pair - 1][f->class_bits - 6];
+                for (size_t n = 0; n < w->n; n++) {
+                    const size_t *begin = w->group_begin + n * ranges + r;
+                    for (size_t i = begin[0]; i < begin[1]; i += 2 * MEANS_MOST) {
+                        bool first = r == 0 && plane == 0 && i == begin[0], add = f->n_terms || !first;
+                        uint32_t base = first ? (add ? 0 : (uint32_t)w->base[n]) - (uint32_t)w->spare[n] : 0;
+                        struct flush to = { acc + n * acc_stride + m0, m - m0, (int32_t)base, add,
+                                            8 * plane };
+                        fn(f->plane + ((size_t)plane << f->class_bits), groups + i, index,
+                           least(2 * MEANS_MOST, begin[1] - i), &to);
+                    }
                 }
             }
         }
@@ -612,15 +717,16 @@ enum way { BY_W, BY_GROUPS, BY_X };
 
 static enum way quickest(const struct gemm_weights *w, size_t m)
 {
-    static const double step[] = { [6] = 2.8, [7] = 3.3, [8] = 4.7 };
-    static const double table[] = { [6] = 1.5, [7] = 2.5, [8] = 8.0 };
+    static const double step[] = { [6] = 2.0, [7] = 2.25, [8] = 3.5 };
+    static const double table[] = { [6] = 1.0, [7] = 1.5, [8] = 4.0 };
     int bits = w->g->f.class_bits;
     double k = (double)w->k, by_w = cover(m, bits).cycles * (double)w->n * k;
     double by_groups = step[bits] * (double)w->group_steps + table[bits] * (double)w->group_tables;
+    by_groups *= (double)((m + UNIT - 1) / UNIT);
     double by_x = (step_cycles((w->n + UNIT - 1) / UNIT, false, 8) + 4) * (double)m * k;
-    if (w->index && by_x < by_w && (by_x < by_groups || m > UNIT))
+    if (w->index && by_x < by_w && by_x < by_groups)
         return BY_X;
-    return m <= UNIT && by_groups < by_w ? BY_GROUPS : BY_W;
+    return by_groups < by_w ? BY_GROUPS : BY_W;
 }
 
 /* --- terms ---------------------------------------------------------------------------------- */

@@ -19,21 +19,11 @@ struct problem {
     size_t m, n, k;
 };
 
-/* Runs one product and compares it; false if the plan is not for this table. */
-static bool check(const struct problem *p, struct rng *r)
+/* Runs one product and compares it. */
+static void compare(const struct problem *p, struct gemm *g, const uint8_t *pw, const uint8_t *x,
+                    size_t x_stride, size_t acc_stride)
 {
-    struct gemm *g;
     struct gemm_weights *w;
-    int bits_a = axm_mul_width_a(p->mul), bits_b = axm_mul_width_b(p->mul);
-    int bits_x = p->o.weight_is_a ? bits_b : bits_a, bits_w = p->o.weight_is_a ? bits_a : bits_b;
-    int count_x = bits_x < 8 ? 1 << bits_x : p->o.x_below_128 ? 128 : 256;
-    int count_w = bits_w < 8 ? 1 << bits_w : 256;
-    size_t x_stride = (p->m + 63) / 64 * 64 + 64 * rng_below(r, 2), acc_stride = p->m + rng_below(r, 20);
-    if (gemm_open(p->mul, &p->o, &g) != AXM_OK) {
-        assert_true(p->o.plan >= 0);
-        return false;
-    }
-    uint8_t *pw = bytes(r, p->n * p->k, count_w), *x = bytes(r, p->k * x_stride, count_x);
     CHECK(gemm_pack(g, pw, p->n, p->k, &w) == AXM_OK, "%s", axm_last_message());
     size_t scratch = (gemm_scratch(w, p->m) + 63) / 64 * 64;
     void *s = aligned_alloc(64, scratch ? scratch : 64);
@@ -48,12 +38,29 @@ static bool check(const struct problem *p, struct rng *r)
               axm_mul_name(p->mul), gemm_describe(g), p->o.weight_is_a ? 'a' : 'b', p->m, p->n, p->k,
               i / acc_stride, i % acc_stride, acc[i], want[i]);
     gemm_weights_free(w);
-    gemm_close(g);
-    free(pw);
-    free(x);
     free(s);
     free(acc);
     free(want);
+}
+
+/* One product of random patterns; false if the plan is not for this table. */
+static bool check(const struct problem *p, struct rng *r)
+{
+    struct gemm *g;
+    int bits_a = axm_mul_width_a(p->mul), bits_b = axm_mul_width_b(p->mul);
+    int bits_x = p->o.weight_is_a ? bits_b : bits_a, bits_w = p->o.weight_is_a ? bits_a : bits_b;
+    int count_x = bits_x < 8 ? 1 << bits_x : p->o.x_below_128 ? 128 : 256;
+    int count_w = bits_w < 8 ? 1 << bits_w : 256;
+    size_t x_stride = (p->m + 63) / 64 * 64 + 64 * rng_below(r, 2), acc_stride = p->m + rng_below(r, 20);
+    if (gemm_open(p->mul, &p->o, &g) != AXM_OK) {
+        assert_true(p->o.plan >= 0);
+        return false;
+    }
+    uint8_t *w = bytes(r, p->n * p->k, count_w), *x = bytes(r, p->k * x_stride, count_x);
+    compare(p, g, w, x, x_stride, acc_stride);
+    gemm_close(g);
+    free(w);
+    free(x);
     return true;
 }
 
@@ -194,7 +201,7 @@ TEST(test_gemm__shapes_at_the_edges)
         { 17, 130, 513 }, { 10, 64, 128 }, { 10, 10, 64 },  { 784, 4, 9 },   { 676, 8, 1 },
         { 257, 6, 3 },    { 48, 5, 2 },    { 33, 12, 31 },  { 2, 200, 600 }, { 449, 1, 7 },
         { 16, 128, 300 }, { 256, 7, 4 },   { 9, 33, 4200 },
-        { 64, 3, 2304 },  { 50, 2, 4500 }, { 130, 2, 1030 },
+        { 64, 3, 2304 },  { 50, 2, 4500 }, { 130, 2, 1030 }, { 200, 2, 2100 },
     };
     struct rng r;
     rng_init(&r, 4, 0);
@@ -212,6 +219,39 @@ TEST(test_gemm__shapes_at_the_edges)
             }
             axm_mul_close(m);
         }
+}
+
+/* Sums of many products with one weight are made from means of eight, rounded up at each of three levels:
+ * 0 1 1 2 1 2 2 3 rounds up everywhere, so that 8 times the mean, 24, is 12 more than the sum.  A byte holds
+ * the excess of 21 such means, 16 bits the sum of 252 means of 255: lengths around both. */
+TEST(test_gemm__sums_from_means_rounded_up_everywhere)
+{
+    static const uint8_t up[8] = { 0, 1, 1, 2, 1, 2, 2, 3 };
+    static const size_t lengths[] = { 8,    160,  161,  167,  168,  169,  176,  336,  2008,
+                                      2015, 2016, 2017, 2024, 2056, 2064, 2184, 4200 };
+    static int32_t value[65536];
+    enum { M = 64, N = 2, K = 4200, STRIDE = 64 };
+    struct axm_lut l = { .width_a = 8, .width_b = 8, .value = value };
+    struct axm_mul *m;
+    uint8_t *x = malloc(K * STRIDE), w[N * K];
+    for (int i = 0; i < 65536; i++)   /* both bytes: 0 at x = 0, else 193 to 255 */
+        value[i] = i >> 8 & 63 ? 257 * (192 + (i >> 8 & 63)) : 0;
+    assert_int_equal(axm_mul_open_lut("table", &l, &m), AXM_OK);
+    for (size_t k = 0; k < K; k++)
+        for (size_t i = 0; i < STRIDE; i++)
+            x[k * STRIDE + i] = (uint8_t)(i % 4 == 0 ? 60 + up[k % 8] : i % 4 == 1 ? 63 : i % 4 == 2 ? 0 :
+                                          up[k % 8]);
+    memset(w, 200, sizeof w);
+    for (int plan = GEMM_PLANES6; plan <= (int)GEMM_PLANES8 && gemm_level_best() == GEMM_VBMI; plan++)
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            struct problem p = { m, { .level = GEMM_VBMI, .plan = plan }, M, N, lengths[i] };
+            struct gemm *g;
+            assert_int_equal(gemm_open(m, &p.o, &g), AXM_OK);
+            compare(&p, g, w, x, STRIDE, M);
+            gemm_close(g);
+        }
+    axm_mul_close(m);
+    free(x);
 }
 
 /* Every SCDM8 and CDM8 with both operands as the weight. */
