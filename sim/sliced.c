@@ -29,6 +29,28 @@ static int run_time_bits(const struct axm_spec *s)
     return bits;
 }
 
+/* A copy with the pins behind the two operands held at mode: gates that they alone decide are constants, and
+ * folded.  NULL if out of memory. */
+static struct netlist *with_mode(const struct netlist *nl, unsigned mode)
+{
+    net *map = calloc(netlist_nets(nl), sizeof *map);
+    struct netlist *held = map ? netlist_rewrite_begin(nl, map) : NULL;
+    int inputs = 0, at = 0;
+    for (int p = 0; held && p < netlist_ports(nl); p++) {
+        const struct port *port = netlist_port(nl, p);
+        if (port->is_output || inputs++ < 2)
+            continue;
+        for (int i = 0; i < port->bus.n; i++)
+            map[port->bus.bit[i]] = mode >> at++ & 1 ? NET_1 : NET_0;
+    }
+    for (size_t i = 0; held && i < netlist_cells(nl); i++)
+        netlist_rewrite_cell(held, netlist_cell(nl, i), map);
+    if (held)
+        netlist_rewrite_end(held, nl, map);
+    free(map);
+    return held;
+}
+
 static enum axm_status write_unit(const struct axm_spec *s, bool weight_is_a, unsigned mode, int lanes,
                                   struct strbuf *out)
 {
@@ -39,8 +61,10 @@ static enum axm_status write_unit(const struct axm_spec *s, bool weight_is_a, un
         return st;
     axm_spec_print_circuit(s, name);
     strbuf_addf(out, "#define AXM_LANES %d\n", lanes);
-    st = write_c_parts(nl, weight_is_a, out);
+    struct netlist *held = with_mode(nl, mode);
     netlist_free(nl);
+    st = held ? write_c_parts(held, weight_is_a, out) : fail(AXM_ENV, "%s: out of memory", name);
+    netlist_free(held);
     if (st)
         return st;
     strbuf_addf(out, "\n#define FIRST %s_first\n#define REST %s_rest\n#define JOIN %s_join\n", name, name,

@@ -12,8 +12,9 @@
 
 struct sliced;
 
-/* weight_is_a: which operand the weight is; mode: run-time settings (x in bits 3..0, y in 7..4 of scdmr8s).
- * Both operands of at most 8 bits.  Immutable: threads may share it.  AXM_ENV if there is no C compiler. */
+/* weight_is_a: which operand the weight is; mode: run-time settings (x in bits 3..0, y in 7..4 of scdmr8s),
+ * whose pins are held: gates that they alone decide are folded.  Both operands of at most 8 bits.
+ * Immutable: threads may share it.  AXM_ENV if there is no C compiler. */
 enum axm_status sliced_open(const struct axm_spec *mult, bool weight_is_a, unsigned mode, enum bitsim_level
                             level,
                             struct sliced **out) AXM_MUST_CHECK;
