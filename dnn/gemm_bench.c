@@ -226,6 +226,7 @@ static enum axm_status onednn_open(struct onednn *d, struct arena *a, const stru
 /* --- ours ------------------------------------------------------------------------------------------ */
 
 enum { CORES = 2 };
+enum { APART = 8192 };       /* bytes after what a core writes: others read ahead of what is theirs */
 
 struct ours {
     struct gemm *g;
@@ -267,8 +268,8 @@ static enum axm_status ours_open(struct ours *t, struct arena *a, const struct g
     if (st == AXM_OK)
         st = gemm_pack(t->g, t->in.w, t->in.s.n, t->in.s.k, &t->weights);
     for (int i = 0; i < CORES && st == AXM_OK; i++) {
-        t->acc[i] = arena_alloc(a, t->in.s.n * t->in.x_stride * sizeof *t->acc[i] + 64);
-        t->scratch[i] = gemm_alloc(gemm_scratch(t->weights, t->in.s.m));
+        t->acc[i] = arena_alloc(a, t->in.s.n * t->in.x_stride * sizeof *t->acc[i] + APART);
+        t->scratch[i] = gemm_alloc(gemm_scratch(t->weights, t->in.s.m) + APART);
         if (!t->acc[i] || !t->scratch[i])
             st = fail(AXM_ENV, "bench-gemm: out of memory");
     }
