@@ -21,7 +21,7 @@
  * twice, to one of each.  If no port ever idled, 64 products of any x would take 2.9 cycles by means and 3.1
  * by slim units, with x < 128 1.6 and 1.7.  What waits for a permutation is sent to its ports too often,
  * though: the bare instructions, loads of tables left out, take 3.2 to 3.5 and 3.7, with x < 128 1.8 to 1.9
- * and 1.9.  With tables and all it is 4.2, and 2.6 with x < 128, on 64x2304x128; 4.1 and 2.6 by slim units on
+ * and 1.9.  With tables and all it is 4.2, and 2.6 with x < 128, on 64x2304x128; 4.1 and 2.7 by slim units on
  * 1024x576x64, where a group of four by weight would be a quarter empty.  vpdpbusd does 128 products a
  * cycle, of which oneDNN gets 105 to 115 there: 0.16 of that is 3.5 to 3.8 cycles, 0.25 of it 2.2 to 2.4.
  * Tried and no quicker: masked permutations instead of blends (they save the blend, but each waits for the
@@ -48,8 +48,7 @@ enum {
     PANEL_CHUNK = 384,  /* look-ups in a row times units, at most: half of the L1 cache */
     RANGE = 4096,       /* steps of a single unit that are grouped */
     GROUP = 4,          /* steps with one table */
-    MEAN = 2 * GROUP,   /* steps of which the mean is added up; it is up to 12 / 8 too large */
-    MEANS = 21,         /* means until their excess is taken: 21 * 12 < 2^8 */
+    MEANS = 21,         /* means of two groups until their excess, 12 at most each, is taken: 21 * 12 < 2^8 */
     MEANS_MOST = 12 * MEANS,   /* means in a row: 252 * 255 < 2^16 */
     AHEAD = 4,          /* groups whose vectors are fetched in advance */
     TILE = 6,           /* columns of a tile of dot products */
