@@ -191,7 +191,7 @@ power_columns='spec=multiplier dataflow=flow pe_energy_pj=cell_pJ:2 pe_energy_sa
     show power_trace $power_columns
     printf '\nWith uniform operands; weight-stationary, b is the weight and stays for 256 cycles:\n\n'
     show power_uniform $power_columns
-    printf '\nWhich operand stays decides more than which multiplier: uniform operands, the weight first a, then b:\n\n'
+    printf '\nWhich operand stays matters, too, most for the exact multiplier: uniform operands, the weight first a, then b:\n\n'
     show power_order $power_columns
 }
 cat <<'T'
