@@ -53,6 +53,9 @@ enum axm_status array_check(const struct array_config *c)
     int widest = 16, low = c->mult.width_a + c->mult.width_b + 1;
     if (c->mult.width_a > widest || c->mult.width_b > widest)
         return fail(AXM_USAGE, "array: %s has operands of more than %d bits", name, widest);
+    if (low > 32)
+        return fail(AXM_USAGE, "array: products of %s have %d bits, accumulators of 32 bits hold at most 31",
+                    name, low - 1);
     if (c->acc_bits < low || c->acc_bits > 32)
         return fail(AXM_USAGE, "array: accumulators around %s have %d..32 bits, got %d", name, low,
                     c->acc_bits);

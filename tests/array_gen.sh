@@ -127,6 +127,7 @@ refused no_directory_bad 'usage: axmul gen array' array --mult exact8s
 refused rows_bad 'rows must be an integer 1..256, got "0"' array --mult exact8s --rows 0 -o "$work/no"
 refused lanes_bad 'lanes must divide the 4 columns, got 3' array --mult exact8s --cols 4 --lanes 3 -o "$work/no"
 refused acc_bits_bad 'accumulators around exact8s have 17..32 bits, got 16' array --mult exact8s --acc-bits 16 -o "$work/no"
+refused products_too_wide 'products of exact16s have 32 bits, accumulators of 32 bits hold at most 31' array --mult exact16s -o "$work/no"
 refused weight_bad 'two widths' array --mult exact8x4s --weight runtime -o "$work/no"
 refused mult_bad 'k must be 2..8, got 9' array --mult drum8u_k9 -o "$work/no"
 refused pool_width_bad 'pool-width must be an integer 0..4096, got "5000"' array --mult exact8s --pool-width 5000 -o "$work/no"
