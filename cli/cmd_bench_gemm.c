@@ -12,6 +12,7 @@ static const struct cli_option options[] = {
     { "shape", 0, "MxKxN...", "rows x depth x columns (default: four layers of small networks)" },
     { "mult", 0, "SPEC...", "8x8 (default: a random table, exact8s, and on the last shape all scdm8s)" },
     { "seconds", 0, "S", "for each shape (default: 2)" },
+    { "warm", 0, NULL, "time no run whose caches are as another contender left them" },
     { 0 },
 };
 
@@ -25,6 +26,9 @@ static const char help[] =
     "Weights are N(0, 28), activations N(0, 40), with x < 128 after a ReLU. All sums are\n"
     "compared with the gathers' first: exit code 1 if any differs. \"2 cores\" is the speed of two\n"
     "threads, each with products of its own as in an inference, over the mean of their cores.\n"
+    "The contenders take turns of a product, or of 100 us of them if it is shorter, so that the\n"
+    "first finds the caches as another left them; --warm lets each have an untimed product first,\n"
+    "which is worth most to oneDNN's. The medians are shown.\n"
     "AXMUL_CPU=portable|avx2|avx512|vbmi lowers the CPU level.\n"
     "\n"
     "  axmul bench-gemm\n"
@@ -45,6 +49,7 @@ enum { CASES = 512 };
 struct bench {
     struct table *t;
     double seconds;
+    bool warm;
     uint64_t seed;
     int n;                   /* multipliers */
     struct axm_mul *mul[CASES / 2];
@@ -126,7 +131,7 @@ static void baseline_row(struct bench *b, const char *shape, const char *name, c
 static enum axm_status run_shape(struct bench *b, const char *text, bool two_cores)
 {
     struct gemm_shape s;
-    struct gemm_bench_opts o = { b->seconds, b->seed, two_cores };
+    struct gemm_bench_opts o = { b->seconds, b->seed, two_cores, b->warm };
     double gather, onednn;
     enum axm_status st = parse_shape(text, &s);
     for (int i = 0; i < 2 * b->n; i++)
@@ -192,6 +197,7 @@ static enum axm_status run(const struct cli_args *args)
     if (st == AXM_OK) {
         b->t = t;
         b->seconds = s;
+        b->warm = cli_flag(args, "warm");
         b->seed = args->seed;
         st = run_all(b, args);
         clear(b);

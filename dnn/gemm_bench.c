@@ -314,8 +314,10 @@ struct contender {
 };
 
 /* Time of the thread: what others take of the core does not count. */
-static double time_of(struct contender *c)
+static double time_of(struct contender *c, bool warm)
 {
+    if (warm)
+        c->run(c->ctx);
     double t = seconds_of(CLOCK_THREAD_CPUTIME_ID);
     for (int i = 0; i < c->repeats; i++)
         c->run(c->ctx);
@@ -394,13 +396,12 @@ static enum axm_status measure_two_cores(struct ours *t, double run_seconds, dou
     return AXM_OK;
 }
 
-static enum axm_status take_turns(struct contender *c, size_t n, double seconds, int *rounds)
+static enum axm_status take_turns(struct contender *c, size_t n, double seconds, bool warm, int *rounds)
 {
     double start = seconds_of(CLOCK_MONOTONIC);
     for (size_t i = 0; i < n; i++) {
         c[i].repeats = 1;
-        double t = time_of(&c[i]);
-        t = time_of(&c[i]);
+        double t = time_of(&c[i], true);
         c[i].repeats = (int)(100e-6 / (t > 1e-9 ? t : 1e-9)) + 1;
     }
     for (*rounds = 0; *rounds < ROUNDS; ++*rounds) {
@@ -409,7 +410,7 @@ static enum axm_status take_turns(struct contender *c, size_t n, double seconds,
         if (progress_stop_requested())
             return AXM_STOPPED;
         for (size_t i = 0; i < n; i++)
-            c[i].time[*rounds] = time_of(&c[i]);
+            c[i].time[*rounds] = time_of(&c[i], warm);
     }
     return AXM_OK;
 }
@@ -442,7 +443,7 @@ enum axm_status gemm_bench(struct gemm_shape s, const struct gemm_bench_case *c,
     if (st == AXM_OK) {
         turn[0] = (struct contender){ .run = run_gather, .ctx = &g };
         turn[1] = (struct contender){ .run = run_onednn, .ctx = &d };
-        st = take_turns(turn, n + 2, o->seconds, &rounds);
+        st = take_turns(turn, n + 2, o->seconds, o->warm, &rounds);
     }
     if (st == AXM_OK) {
         *gather = products / median(turn[0].time, rounds) * 1e-9;

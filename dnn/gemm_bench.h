@@ -25,6 +25,7 @@ struct gemm_bench_opts {
     double seconds;                 /* about */
     uint64_t seed;
     bool two_cores;
+    bool warm;                      /* an untimed run before each turn; else caches are as others left them */
 };
 
 /* All contenders and both baselines take turns, on weights N(0, 28) and activations N(0, 40), those with
