@@ -567,15 +567,17 @@ static size_t group_column(struct gemm_weights *w, size_t n, struct group *out, 
     uint32_t sum = 0;
     for (size_t r = 0; r < range_count(w->k); r++) {
         size_t k0 = range_begin(w->k, r), k1 = range_begin(w->k, r + 1);
-        size_t of[256] = { 0 }, seen[256] = { 0 }, first[256];
+        size_t of[256] = { 0 }, seen[256] = { 0 }, first[256], last = 0;
         begin[r] = count;
-        for (size_t k = k0; k < k1; k++)
+        for (size_t k = k0; k < k1; k++) {
             of[row[k]]++;
+            last = row[k] > last ? row[k] : last;
+        }
         for (size_t v = 0; v < 256; v++) {
             first[v] = count;
             count += (of[v] + GROUP - 1) / GROUP;
             w->group_tables += of[v] > 0;
-            if (v == 255)
+            if (v == last)   /* which has a table: weights may have less than 8 bits */
                 count += count % 2;
             for (size_t i = first[v]; i < count; i++) {
                 out[i].w = (uint16_t)(v * pitch / 8);
