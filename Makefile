@@ -186,6 +186,10 @@ docs-array: all  ## measure again what docs/array-synthesis.md says (some minute
 	B=$B scripts/docs_array.sh > $B/array-synthesis.md.tmp && mv $B/array-synthesis.md.tmp docs/array-synthesis.md
 	rm -rf $B/docs-array
 
+docs-cosim: all  ## measure again what docs/cosim-mnist.md says (seven minutes)
+	B=$B scripts/docs_cosim.sh > $B/cosim-mnist.md.tmp && mv $B/cosim-mnist.md.tmp docs/cosim-mnist.md
+	rm -rf $B/docs-cosim
+
 docs-training: all $B/lenet5i.axm $B/resnet8.axm  ## train, quantize and run again what docs/trained.md says
 	B=$B scripts/docs_trained.sh $B/lenet5i.axm $B/resnet8.axm > $B/trained.md.tmp && mv $B/trained.md.tmp docs/trained.md
 
@@ -227,6 +231,6 @@ clean:  ## delete everything that was made
 -include $(DEPS)
 
 .PHONY: all help setup setup-data tests check check-full fuzzers bench demo models report-assets docs-power docs-accuracy
-.PHONY: docs-search docs-training docs-plane docs-array docs-sweep install clean
+.PHONY: docs-cosim docs-search docs-training docs-plane docs-array docs-sweep install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
