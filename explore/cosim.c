@@ -20,18 +20,6 @@ static bool in_lanes(const struct run *r)
     return r->o->backend == COSIM_BITSLICE || r->o->backend == COSIM_CYCLE;
 }
 
-static unsigned mode_of(const struct axm_spec *s)
-{
-    unsigned mode = 0;
-    int at = 0;
-    for (int i = 0; i < axm_param_count(s->family); i++)
-        if (s->family->param[i].runtime && axm_param_exists(s, i)) {
-            mode |= (unsigned)s->p[i] << at;
-            at += mul_runtime_port_width(s, i);
-        }
-    return mode;
-}
-
 static struct geometry geometry_of(const struct qgraph *q, const struct qnode *node)
 {
     const struct qnode *from = &q->node[node->input[0]];
@@ -141,7 +129,7 @@ static enum axm_status set_up_layer(struct run *r, int i, const struct cosim_lay
     const struct axm_spec *m = &spec->mult;
     *g = geometry_of(r->q, &r->q->node[infer_layer_node(r->q, i)]);
     l->spec = *spec;
-    l->mode = mode_of(m);
+    l->mode = array_mode(m);
     char why[ARRAY_POOL_WHY_MAX];
     l->pool_node = cosim_pool(r->q, i, r->o, why);
     if (l->pool_node >= 0)

@@ -40,6 +40,18 @@ static int mode_bits(const struct axm_spec *s)
     return bits;
 }
 
+unsigned array_mode(const struct axm_spec *s)
+{
+    unsigned mode = 0;
+    int at = 0;
+    for (int i = 0; i < axm_param_count(s->family); i++)
+        if (s->family->param[i].runtime && axm_param_exists(s, i)) {
+            mode |= (unsigned)s->p[i] << at;
+            at += mul_runtime_port_width(s, i);
+        }
+    return mode;
+}
+
 enum axm_status array_check(const struct array_config *c)
 {
     char name[AXM_SPEC_MAX];

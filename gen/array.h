@@ -37,6 +37,10 @@ struct array_config {
  * time where the operands have one width, else the weight is b. */
 struct array_config array_defaults(const struct axm_spec *mult);
 
+/* The mode register's value for this multiplier: what it is set to at run time, parameter after parameter
+ * from bit 0; 0 if nothing is. */
+unsigned array_mode(const struct axm_spec *s);
+
 /* AXM_USAGE and what would be legal. */
 enum axm_status array_check(const struct array_config *c) AXM_MUST_CHECK;
 

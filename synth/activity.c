@@ -365,14 +365,7 @@ void activity_evaluate(const struct mapped *m, const uint64_t *vector, uint64_t 
     for (int p = 0; p < m->n_ports; p++)
         for (int i = 0; i < m->port[p].width && !m->port[p].is_output; i++, bit++)
             value[m->port[p].net[i]] = vector[bit / 64] >> (bit % 64) & 1;
-    for (int i = 0; i < m->n_cells; i++) {
-        const struct mapped_cell *c = &m->cell[i];
-        unsigned state = 0;
-        for (int k = 0; k < c->lib->n_in; k++)
-            state |= (unsigned)value[c->in[k]] << k;
-        for (int o = 0; o < c->lib->n_out; o++)
-            value[c->out[o]] = c->lib->output[o].truth >> state & 1;
-    }
+    mapped_settle(m, value);
     bit = 0;
     for (int p = 0; p < m->n_ports; p++)
         for (int i = 0; i < m->port[p].width && m->port[p].is_output; i++, bit++) {

@@ -157,18 +157,6 @@ struct stream {
     bool weight_is_a;
 };
 
-static unsigned mode_of(const struct axm_spec *s)
-{
-    unsigned mode = 0;
-    int at = 0;
-    for (int i = 0; i < axm_param_count(s->family); i++)
-        if (s->family->param[i].runtime && axm_param_exists(s, i)) {
-            mode |= (unsigned)s->p[i] << at;
-            at += mul_runtime_port_width(s, i);
-        }
-    return mode;
-}
-
 static enum axm_status make_stream(const struct pe *e, const struct stimulus_opts *stimulus,
                                    struct stream *s)
 {
@@ -222,7 +210,7 @@ static void drive(const struct pe *e, const struct stream *s, long t, uint64_t *
     memset(vector, 0, sizeof *vector * (size_t)e->words);
     const struct { const char *port; uint64_t value; } input[] = {
         { "en_i", 1 },
-        { "mode_i", mode_of(&e->c->mult) },
+        { "mode_i", array_mode(&e->c->mult) },
         { "order_i", s->weight_is_a },
         { "x_i", s->x[now] },
         { "psum_i", from_above(e, s, now) },
@@ -273,14 +261,7 @@ static void settle(const struct mapped *m, const uint64_t *vector, bool *value)
     for (int p = 0; p < m->n_ports; p++)
         for (int i = 0; i < m->port[p].width; i++, bit++)
             value[m->port[p].net[i]] = vector[bit / 64] >> (bit % 64) & 1;
-    for (int i = 0; i < m->n_cells; i++) {
-        const struct mapped_cell *c = &m->cell[i];
-        unsigned state = 0;
-        for (int k = 0; k < c->lib->n_in; k++)
-            state |= (unsigned)value[c->in[k]] << k;
-        for (int o = 0; o < c->lib->n_out; o++)
-            value[c->out[o]] = c->lib->output[o].truth >> state & 1;
-    }
+    mapped_settle(m, value);
 }
 
 static uint64_t word_of(const struct design_pin *port, const bool *value)

@@ -478,3 +478,15 @@ const struct mapped_port *mapped_find_port(const struct mapped *m, const char *n
             return &m->port[i];
     return NULL;
 }
+
+void mapped_settle(const struct mapped *m, bool *value)
+{
+    for (int i = 0; i < m->n_cells; i++) {
+        const struct mapped_cell *c = &m->cell[i];
+        unsigned state = 0;
+        for (int k = 0; k < c->lib->n_in; k++)
+            state |= (unsigned)value[c->in[k]] << k;
+        for (int o = 0; o < c->lib->n_out; o++)
+            value[c->out[o]] = c->lib->output[o].truth >> state & 1;
+    }
+}

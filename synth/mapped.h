@@ -57,4 +57,7 @@ void mapped_free(struct mapped *m);   /* NULL is fine */
 
 const struct mapped_port *mapped_find_port(const struct mapped *m, const char *name);
 
+/* value: [n_nets], of which 0, 1 and the inputs' are given; sets those behind cells. */
+void mapped_settle(const struct mapped *m, bool *value);
+
 #endif
