@@ -507,8 +507,10 @@ static enum axm_status greedy(struct run *r)
             memset(p[c].genome, (int)c, genes);
         st = evaluate(r, p, choices);
     }
-    if (!st)
+    if (!st) {
         copy(r, at, &r->last_best);
+        tell(r, 0, 0);
+    }
     for (int step = 1; !st; step++) {
         size_t m = 0;
         for (size_t g = 0; g < genes; g++)
@@ -519,11 +521,12 @@ static enum axm_status greedy(struct run *r)
                 p[m++].genome[g] = (uint8_t)c;
             }
         st = m ? evaluate(r, p, m) : AXM_OK;
+        if (!st && m)
+            tell(r, step, 0);   /* of the last step too, which finds nothing better */
         const struct individual *next = st ? NULL : best_step(at, p, m);
         if (!next)
             break;
         copy(r, at, next);
-        tell(r, step, 0);
     }
     if (!st)
         copy(r, &r->last_best, at);   /* where it ended, not the best of the last steps tried */

@@ -105,7 +105,10 @@ for a in $algorithms; do
         [ "$(wc -l < "$work/calm-$a")" -gt 3 ] || echo "$(wc -l < "$work/calm-$a") lines"
         for threads in 1 4; do
             # shellcheck disable=SC2046
-            search $a $(options $a) --threads $threads --store "$work/$threads-$a.sqlite" | cmp - "$work/calm-$a"
+            search $a $(options $a) --threads $threads --store "$work/$threads-$a.sqlite" --history "$work/history" |
+                cmp - "$work/calm-$a"
+            read -r all _ < "$work/all-$a"
+            awk -F, -v all="$all" 'END { if ($5 != all) print $5 " of " all " scores are in the history" }' "$work/history"
         done
         # shellcheck disable=SC2046
         search $a $(options $a) --store "$work/calm-$a.sqlite" --history "$work/history" | cmp - "$work/calm-$a"
