@@ -192,6 +192,35 @@ TEST(test_gemm__every_level_at_every_remainder)
             }
 }
 
+/* Where a product is one pass of dot products, its kernels differ by which factor is signed, by what the
+ * activations' bytes need before it, by the columns of a tile and by rows and k past a block. */
+TEST(test_gemm__one_pass_at_every_number_of_columns)
+{
+    static int32_t value[65536];
+    struct axm_lut l = { .width_a = 8, .width_b = 8, .is_signed = true, .value = value };
+    struct axm_mul *muls[3];
+    struct rng r;
+    rng_init(&r, 8, 0);
+    for (int a = 0; a < 256; a++)
+        for (int b = 0; b < 256; b++)
+            value[a << 8 | b] = (int8_t)a * b;
+    assert_int_equal(axm_mul_open_lut("signed by unsigned", &l, &muls[0]), AXM_OK);
+    assert_int_equal(axm_mul_open("exact8s", &muls[1]), AXM_OK);
+    assert_int_equal(axm_mul_open("exact8u", &muls[2]), AXM_OK);
+    for (int i = 0; i < 3; i++) {
+        for (int below = 0; below < 2; below++)
+            for (size_t n = 1; n <= 14; n++) {
+                struct problem p = { muls[i], { false, below, -1, GEMM_BIT_LINEAR }, 33 + 31 * (n % 5), n,
+                                     n + 9 * (n & 1) };
+                p.o.level = (int)gemm_level_best();
+                if (p.o.level == (int)GEMM_PORTABLE)
+                    p.o.plan = -1;
+                assert_true(check(&p, &r));
+            }
+        axm_mul_close(muls[i]);
+    }
+}
+
 /* Sums of bytes are moved to 32 bits every 256 look-ups: lengths around it, and long ones; few rows with
  * many columns swap the roles; few rows and a long sum go by weight; one row, one column. */
 TEST(test_gemm__shapes_at_the_edges)
