@@ -58,6 +58,7 @@ module ctrl_ws #(
   localparam AgeW = $clog2(Rows + Cols + RowSum + 2);
   localparam RW = Rows > 1 ? $clog2(Rows) : 1;
   localparam [RW-1:0] LastRow = Rows[RW-1:0] - 1'b1;
+  localparam [Rows-1:0] RowZero = ~({Rows{1'b1}} << 1);
 
   // --- weights ---------------------------------------------------------------
   reg             w_busy_q;          // weight tiles of this job are still to come
@@ -77,12 +78,7 @@ module ctrl_ws #(
   assign w_early_o = w_beat && !w_fill_q && w_last_i && !w_end;
   assign w_late_o  = w_beat && !w_fill_q && !w_last_i && w_end;
 
-  genvar r;
-  generate
-    for (r = 0; r < Rows; r = r + 1) begin : g_we
-      assign w_we_o[r] = w_beat && w_row_q == r[RW-1:0];
-    end
-  endgenerate
+  assign w_we_o = {Rows{w_beat}} & (RowZero << w_row_q);
 
   // --- activations -----------------------------------------------------------
   reg             x_busy_q;

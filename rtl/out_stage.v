@@ -47,7 +47,8 @@ module out_stage #(
   );
 
   reg [Stages-1:0] valid_q, last_q;
-  wire adv = !valid_q[Stages-1] || tready_i;
+  // Nothing moves while nothing is here.
+  wire adv = !empty_o && (!valid_q[Stages-1] || tready_i);
 
   wire [BeatW-1:0] beat;
   wire             beat_last;
