@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,12 @@
 #include "base/embed.h"
 #include "sim/array_shim.h"
 #include "sim/bitsim.h"
+#include "sim/clock.h"
+#include "sim/place_text.h"
 #include "sim/verilate.h"
+
+enum { REG_CTRL = 0x20, REG_STATUS = 0x24, REG_ERROR = 0x28, REG_CYCLES = 0x50, REG_STALL_X = 0x58,
+       REG_STALL_W = 0x5c, REG_STALL_Y = 0x60, CTRL_CLEAR = 4, ERROR_OVERFLOW = 3 << 5 };
 
 struct array_sim {
     struct array_config config;
@@ -98,6 +104,8 @@ static enum axm_status compile(struct array_sim *s)
     return st;
 }
 
+static void place(struct array_sim *s);
+
 static enum axm_status open_sim(const struct array_config *c, enum array_unit unit, bool traced,
                                 struct array_sim **out)
 {
@@ -125,6 +133,8 @@ static enum axm_status open_sim(const struct array_config *c, enum array_unit un
     *(void **)&s->table = dlsym(s->library, "axm_array_table");
     if (!s->new_sim || !s->free_sim || !s->run || !s->access || !s->table || !(s->sim = s->new_sim()))
         st = fail(AXM_ENV, "array: its compiled simulator cannot be used; delete it from the cache");
+    else
+        place(s);
 out:
     if (st) {
         array_sim_close(s);
@@ -180,8 +190,6 @@ bool array_sim_read(struct array_sim *s, unsigned offset, uint32_t *value)
 
 /* --- a product of matrices ------------------------------------------------------------ */
 
-enum { REG_ERROR = 0x28, REG_CTRL = 0x20, REG_CYCLES = 0x50, REG_STALL_X = 0x58, REG_STALL_W = 0x5c,
-       REG_STALL_Y = 0x60, CTRL_CLEAR = 4, ERROR_OVERFLOW = 3 << 5 };
 
 /* Columns outermost; a weight-stationary job has as many rows as the accumulators hold, an
  * output-stationary one has all. */
@@ -436,4 +444,41 @@ out:
     free(job);
     free(parameters);
     return st;
+}
+
+/* --- where its code lies ---------------------------------------------------------------- */
+
+/* Seconds for a product of about a thousand cycles. */
+static double trial(void *ctx)
+{
+    struct array_sim *s = ctx;
+    const struct array_config *c = &s->config;
+    bool ws = c->dataflow == ARRAY_WS;
+    size_t m = ws ? 512 : 4 * (size_t)c->rows, n = (size_t)c->cols, k = ws ? 2 * (size_t)c->rows : 256;
+    uint8_t *x = calloc(k, m), *w = calloc(n, k);
+    struct array_gemm g = { .m = m, .n = n, .k = k, .x = x, .x_stride = m, .w = w, .lo = -128, .hi = 127,
+        .weight_is_a = c->order == ARRAY_WEIGHT_IS_A, .y = calloc(n, m * sizeof *g.y), .y_stride = m };
+    struct array_counters counters = { 0 };
+    double began = clock_seconds();
+    bool ran = x && w && g.y && array_sim_gemm(s, &g, &counters) == AXM_OK;
+    double t = clock_seconds() - began;
+    free(x);
+    free(w);
+    free(g.y);
+    return ran ? t : INFINITY;
+}
+
+/* Once for each loaded library; what the trials leave in the registers is nobody's.  Gates are too much code
+ * for any place. */
+static void place(struct array_sim *s)
+{
+    int *placed = dlsym(s->library, "axm_array_placed");
+    if (s->unit != ARRAY_TABLE || s->traced || !placed || __atomic_exchange_n(placed, 1, __ATOMIC_RELAXED))
+        return;
+    struct array_sim other = *s;
+    other.sim = s->new_sim();
+    if (other.sim) {
+        place_text(s->library, trial, &other);
+        s->free_sim(other.sim);
+    }
 }

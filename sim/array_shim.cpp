@@ -1,15 +1,30 @@
 // Drives the Verilated array (class Vaxm_top) through its AXI ports.  sim/array.c puts the array's
 // dimensions before this text: ROWS, COLS, LANES, X_BYTES, W_BYTES, OUTPUT_STATIONARY,
 // POOL_WIDTH, TABLE, and TRACE if waveforms can be asked for.
+#include <algorithm>
 #include <cstring>
 
 namespace {
+
+/* The clock has fallen.  Nothing waits for that but the test for the next edge, which in some versions of
+ * Verilator has its last value here; else false, and it takes an eval(). */
+template <class Model> auto clock_fell(Model *m, int) -> decltype(m->__Vtrigrprev__TOP__clk_i, bool())
+{
+    m->__Vtrigrprev__TOP__clk_i = 0;
+    return true;
+}
+
+template <class Model> bool clock_fell(Model *, long)
+{
+    return false;
+}
 
 struct shim {
     VerilatedContext context;
     Vaxm_top top{&context};
     uint64_t cycles = 0;
     uint64_t random = 0;
+    bool low = false;          // the model knows that the clock is
 #ifdef TRACE
     VerilatedVcdC *vcd = nullptr;
     uint64_t trace_0 = 0, trace_from = 0, trace_to = 0;   // cycles
@@ -39,6 +54,7 @@ struct shim {
         top.eval();
         trace(5);
         top.clk_i = 0;
+        low = clock_fell(top.rootp, 0);
         cycles++;
     }
 
@@ -61,6 +77,17 @@ struct shim {
         top.eval();
         trace(0);
     }
+
+    // What a weight-stationary array's streams say comes from registers alone, and stands since the edge.
+    void settle_streams()
+    {
+#ifdef TRACE
+        settle();
+#else
+        if (OUTPUT_STATIONARY || !low)
+            top.eval();
+#endif
+    }
 };
 
 // The register port: one access after the other, beside whatever the streams do.
@@ -75,13 +102,14 @@ struct registers {
 
     explicit registers(shim &sim) : s(sim) {}
     bool idle() const { return first == last && !waiting; }
+    bool asks() const { return first != last && !waiting; }
     void clear() { first = last = 0; }
     void write(unsigned offset, uint32_t v) { queue[last++] = { offset, v, false }; }
     void read(unsigned offset) { queue[last++] = { offset, 0, true }; }
 
     void present()   // before settle()
     {
-        bool go = first != last && !waiting;
+        bool go = asks();
         bool reads = go && queue[first].read;
         s.top.s_axil_arvalid = reads;
         s.top.s_axil_awvalid = s.top.s_axil_wvalid = go && !reads;
@@ -146,9 +174,24 @@ struct place {
     }
 };
 
+// Byte b of word i becomes byte i of word b.
+void transpose(uint64_t w[8])
+{
+    const uint64_t mask[] = { 0x00000000ffffffff, 0x0000ffff0000ffff, 0x00ff00ff00ff00ff };
+    for (unsigned half = 4, level = 0; half; half /= 2, level++)
+        for (unsigned i = 0; i < 8; i++)
+            if (!(i & half)) {
+                uint64_t swap = (w[i] >> 8 * half ^ w[i + half]) & mask[level];
+                w[i + half] ^= swap;
+                w[i] ^= swap << 8 * half;
+            }
+}
+
 struct product {
     const array_run &r;
     uint64_t k_tiles;
+    // Eight beats of activations, which lie K by K in memory, of a weight-stationary array.
+    mutable uint64_t ahead[(ROWS + 7) / 8][8];
 
     explicit product(const array_run &run) : r(run), k_tiles((run.k + ROWS - 1) / ROWS) {}
 
@@ -188,10 +231,35 @@ struct product {
         top.s_axis_w_tlast = p.in_tile + 1 == w_tile();
     }
 
+    void fetch_ahead(const place &p) const
+    {
+        const array_job &j = r.job[p.job];
+        uint64_t beats = std::min<uint64_t>(8, j.m_count - p.in_tile);
+        for (unsigned i = 0; i < sizeof ahead / sizeof ahead[0][0]; i++) {
+            uint64_t k = p.tile * ROWS + i, &word = ahead[i / 8][i % 8];
+            word = 0;
+            if (i < ROWS && k < r.k) {
+                const uint8_t *from = r.x + k * r.x_stride + j.m_0 + p.in_tile;
+                if (beats == 8)
+                    memcpy(&word, from, 8);
+                else
+                    memcpy(&word, from, beats);
+            }
+        }
+        for (auto &words : ahead)
+            transpose(words);
+    }
+
     void x_beat(Vaxm_top &top, const place &p) const
     {
         const array_job &j = r.job[p.job];
-        if (OUTPUT_STATIONARY) {
+        if (!OUTPUT_STATIONARY && X_BYTES == 1) {
+            if (p.in_tile % 8 == 0)
+                fetch_ahead(p);
+            for (unsigned i = 0; i < ROWS; i += 8)
+                memcpy(reinterpret_cast<uint8_t *>(&top.s_axis_x_tdata) + i, &ahead[i / 8][p.in_tile % 8],
+                       ROWS - i < 8 ? ROWS - i : 8);
+        } else if (OUTPUT_STATIONARY) {
             const uint8_t *row = r.x + p.in_tile * r.x_stride + j.m_0;
             for (unsigned i = 0; i < ROWS; i++) {
                 uint64_t m = p.tile * ROWS + i;
@@ -306,7 +374,10 @@ const char *run(shim &s, array_run &r)
         top.s_axis_w_tvalid = w_valid;
         top.s_axis_x_tvalid = x_valid;
         top.m_axis_y_tready = y_ready;
-        s.settle();
+        if (regs.asks())
+            s.settle();
+        else
+            s.settle_streams();
         regs.sample();
         if (regs.refused)
             return "a register access was refused";
@@ -366,6 +437,8 @@ const char *run(shim &s, array_run &r)
 
 extern "C" {
 
+int axm_array_placed = 0;   // the driver's: this code has been moved
+
 void *axm_array_new()
 {
     shim *s = new shim;
@@ -376,9 +449,11 @@ void *axm_array_new()
     return s;
 }
 
-void axm_array_free(void *s)
+void axm_array_free(void *sim)
 {
-    delete static_cast<shim *>(s);
+    shim *s = static_cast<shim *>(sim);
+    Verilated::threadContextp(&s->context);   // else that of the latest one, which may be gone
+    delete s;
 }
 
 void axm_array_run(void *sim, array_run *r)

@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/proc.h"
-#include "sim/near_text.h"
 #include "sim/verilator.h"
 
 #define CXX_FLAGS "-fPIC", "-std=c++17", "-w"
@@ -216,16 +215,12 @@ enum axm_status verilate_load(const struct verilate *v, void **library)
     struct sha256_hex key = sha256_bytes(all.s, all.len);
     if ((st = cache_path(key.s, "so", &path)))
         goto out;
-    /* One that is there already has been moved, and may be running. */
-    if ((*library = dlopen(path.s, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD)))
-        goto out;
     *library = file_exists(path.s) ? dlopen(path.s, RTLD_NOW | RTLD_LOCAL) : NULL;
-    if (!*library)
-        st = build(v, path.s);
-    if (!st && !*library && !(*library = dlopen(path.s, RTLD_NOW | RTLD_LOCAL)))
+    if (*library)
+        goto out;
+    st = build(v, path.s);
+    if (!st && !(*library = dlopen(path.s, RTLD_NOW | RTLD_LOCAL)))
         st = fail(AXM_ENV, "%s: %s", path.s, dlerror());
-    if (!st)
-        near_text(*library);
 out:
     strbuf_release(&all);
     strbuf_release(&path);

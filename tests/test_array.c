@@ -80,6 +80,14 @@ static void problem_release(struct problem *p)
         free(all[i]);
 }
 
+static void fill_table(struct array_sim *s, const struct axm_mul *m)
+{
+    struct axm_lut lut;
+    assert_int_equal(axm_lut_build(m, &lut), AXM_OK);
+    array_sim_table(s, &lut);
+    axm_lut_release(&lut);
+}
+
 static void check_random(const struct array_config *c, enum array_unit unit, const char *spec, int cases,
                          uint64_t seed)
 {
@@ -90,12 +98,8 @@ static void check_random(const struct array_config *c, enum array_unit unit, con
     char name[ARRAY_NAME_MAX];
     array_name(c, name);
     CHECK(array_sim_open(c, unit, &s) == AXM_OK, "%s", name);
-    if (unit == ARRAY_TABLE) {
-        struct axm_lut lut;
-        assert_int_equal(axm_lut_build(m, &lut), AXM_OK);
-        array_sim_table(s, &lut);
-        axm_lut_release(&lut);
-    }
+    if (unit == ARRAY_TABLE)
+        fill_table(s, m);
     for (int i = 0; i < cases; i++) {
         struct problem p;
         rng_init(&r, seed, (uint64_t)i);
@@ -166,6 +170,41 @@ TEST(test_array__all_sizes_and_stalls)
             c = config_of("cdm8u_x5_y1", d, size[i][0], size[i][1]);
             check_random(&c, ARRAY_TABLE, "cdm8u_x5_y1", 100, 20 + i);
         }
+}
+
+/* A model with waveforms is evaluated before each edge, too; the other one only where that can matter. */
+TEST(test_array__cycles_are_those_of_a_model_that_settles_before_each_edge)
+{
+    static const char spec[] = "drum8u_k4";
+    need_verilator();
+    for (int d = ARRAY_WS; d <= ARRAY_OS; d++) {
+        struct array_config c = config_of(spec, d, 5, 3);
+        struct array_sim *quick = NULL, *settled = NULL;
+        struct axm_mul *m = model_of(spec);
+        assert_int_equal(array_sim_open(&c, ARRAY_TABLE, &quick), AXM_OK);
+        assert_int_equal(array_sim_open_traced(&c, ARRAY_TABLE, &settled), AXM_OK);
+        fill_table(quick, m);
+        fill_table(settled, m);
+        for (int i = 0; i < 25; i++) {
+            struct array_counters a = { 0 }, b = { 0 };
+            struct problem p;
+            struct rng r;
+            rng_init(&r, 40, (uint64_t)i);
+            problem_init(&p, m, c.order == ARRAY_WEIGHT_IS_A, 1 + rng_below(&r, 30), 1 + rng_below(&r, 8),
+                         1 + rng_below(&r, 20), &r);
+            assert_int_equal(array_sim_gemm(quick, &p.g, &a), AXM_OK);
+            assert_memory_equal(p.y, p.expected, p.g.n * p.g.m * sizeof *p.y);
+            memset(p.y, 0, p.g.n * p.g.m * sizeof *p.y);
+            assert_int_equal(array_sim_gemm(settled, &p.g, &b), AXM_OK);
+            assert_memory_equal(p.y, p.expected, p.g.n * p.g.m * sizeof *p.y);
+            CHECK(!memcmp(&a, &b, sizeof a), "dataflow %d, case %d: %llu cycles and %llu", d, i,
+                  (unsigned long long)a.cycles, (unsigned long long)b.cycles);
+            problem_release(&p);
+        }
+        array_sim_close(quick);
+        array_sim_close(settled);
+        axm_mul_close(m);
+    }
 }
 
 /* Flags of short accumulators.  -128 * -128 is 2^14 and 17 bits end at 2^16 - 1: three such products fit,
