@@ -468,8 +468,7 @@ static double trial(void *ctx)
     return ran ? t : INFINITY;
 }
 
-/* Once for each loaded library; what the trials leave in the registers is nobody's.  Gates are too much code
- * for any place. */
+/* Once for each loaded library; what the trials leave in the registers is nobody's.  Gates are too much code. */
 static void place(struct array_sim *s)
 {
     int *placed = dlsym(s->library, "axm_array_placed");

@@ -6,7 +6,10 @@
 #ifndef AXM_SIM_PLACE_TEXT_H
 #define AXM_SIM_PLACE_TEXT_H
 
-enum { PLACE_TEXT_COPIES = 32 };
+enum {
+    PLACE_TEXT_COPIES = 32,
+    PLACE_TEXT_BYTES = 1 << 20,     /* more code stays where it is: it is too much for any place */
+};
 
 /* library: of dlopen().  seconds(ctx) runs its code, preferably for some tenths of a millisecond, and says
  * how long that took: once with each of the copies, again with the quicker half, and so on; the quickest
