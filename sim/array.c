@@ -468,7 +468,7 @@ static double trial(void *ctx)
     return ran ? t : INFINITY;
 }
 
-/* Once for each loaded library; what the trials leave in the registers is nobody's.  Gates are too much code. */
+/* Once for each loaded library; what the trials leave in the registers is nobody's. */
 static void place(struct array_sim *s)
 {
     int *placed = dlsym(s->library, "axm_array_placed");

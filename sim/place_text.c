@@ -80,7 +80,9 @@ void place_text(void *library, double (*seconds)(void *ctx), void *ctx)
     dl_iterate_phdr(find_text, &t);
     struct candidate c[PLACE_TEXT_COPIES];
     int copies = 0;
-    while (t.n && t.n <= PLACE_TEXT_BYTES && copies < PLACE_TEXT_COPIES && (c[copies].fd = copy(&t, copies)) >= 0)
+    if (t.n > PLACE_TEXT_BYTES)
+        return;
+    while (t.n && copies < PLACE_TEXT_COPIES && (c[copies].fd = copy(&t, copies)) >= 0)
         c[copies++].seconds = INFINITY;
     /* Some turns of those that are left, for the machine's speed changes meanwhile, and ever fewer. */
     for (int left = copies; left > 0; left /= 2) {
