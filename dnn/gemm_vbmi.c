@@ -508,16 +508,23 @@ static void fill_index(const struct gemm_form *f, bool slim, const uint8_t *x, s
 {
     const struct map map = map_load(&f->class_of);
     const __m512i order = unit_order(slim);
-    size_t rows = slim ? SLIM : UNIT;
-    for (size_t i = 0; i < units; i++) {
-        size_t row = first + i * rows, left = m - row;
-        __mmask64 exist = left >= UNIT ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
-        for (size_t k = 0; k < count; k++) {
-            __m512i v = _mm512_maskz_loadu_epi8(exist, x + k * x_stride + row);
-            _mm512_store_si512(index + (k * units + i) * UNIT,
-                               _mm512_permutexvar_epi8(order, map_apply(&map, v)));
+    size_t rows = slim ? SLIM : UNIT, left = m - first - (units - 1) * rows;
+    __mmask64 exist = left >= UNIT ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
+    for (size_t k = 0; k < count; k++) {
+        const uint8_t *from = x + k * x_stride + first;
+        for (size_t i = 0; i < units; i++, from += rows, index += UNIT) {
+            __m512i v = i + 1 < units ? _mm512_loadu_si512(from) : _mm512_maskz_loadu_epi8(exist, from);
+            _mm512_store_si512(index, _mm512_permutexvar_epi8(order, map_apply(&map, v)));
         }
     }
+}
+
+/* Fetches `bytes` of each of the rows count * part / parts .. count * (part + 1) / parts - 1 of x. */
+static void fetch(const uint8_t *x, size_t x_stride, size_t bytes, size_t count, size_t part, size_t parts)
+{
+    for (size_t k = count * part / parts; k < count * (part + 1) / parts; k++)
+        for (size_t i = 0; i < bytes; i += UNIT)
+            prefetch(_MM_HINT_T1, x + k * x_stride + i);
 }
 
 /* `units` units from row `first` on. */
@@ -529,9 +536,14 @@ static void planes_of_units(const struct gemm_weights *w, bool slim, size_t firs
     size_t n_panels = panel_count(units, f->class_bits), pitch = (size_t)f->n_planes << f->class_bits;
     for (size_t p = 0; p < n_panels; p++) {
         size_t begin = panel_begin(units, n_panels, p), u = panel_begin(units, n_panels, p + 1) - begin;
-        size_t row = first + begin * (slim ? SLIM : UNIT);
-        for (size_t c = 0; c < chunk_count(w->k, u); c++) {
-            size_t k0 = chunk_begin(w->k, u, c), count = chunk_begin(w->k, u, c + 1) - k0;
+        size_t row = first + begin * (slim ? SLIM : UNIT), chunks = chunk_count(w->k, u);
+        for (size_t c = 0; c < chunks; c++) {
+            size_t k0 = chunk_begin(w->k, u, c), k1 = chunk_begin(w->k, u, c + 1), count = k1 - k0;
+            /* What fill_index() reads next, too far apart for the CPU to foresee it, is fetched in advance: a
+             * share for each column, if there are enough of them that it takes no time. */
+            size_t next = c + 1 < chunks ? k1 : 0, next_row = next ? row : row + u * (slim ? SLIM : UNIT);
+            size_t next_count = 3 * w->n < 2 * count ? 0 : least(count, w->k - next);
+            size_t bytes = next_row < m ? least(u * UNIT, m - next_row) : 0;
             fill_index(f, slim, x + k0 * x_stride, x_stride, m, row, u, count, index);
             for (int plane = 0; plane < f->n_planes; plane += 2) {
                 int group = f->n_planes - plane >= 2 ? 2 : 1;
@@ -542,6 +554,8 @@ static void planes_of_units(const struct gemm_weights *w, bool slim, size_t firs
                                         8 * plane };
                     fn(f->plane + ((size_t)plane << f->class_bits), pitch, w->w + n * w->k + k0, 1, index,
                        count, &to);
+                    if (plane == 0)
+                        fetch(x + next * x_stride + next_row, x_stride, bytes, next_count, n, w->n);
                 }
             }
         }
