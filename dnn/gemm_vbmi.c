@@ -141,25 +141,61 @@ ALWAYS_INLINE struct sums sums_add(struct sums a, const int shift, struct sums b
                           _mm512_add_epi32(_mm512_slli_epi32(a.s3, shift), b.s3) };
 }
 
+ALWAYS_INLINE __m512i load_half(const int32_t *p)
+{
+    return _mm512_zextsi256_si512(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+/* The first `rows` sums of a unit, 64 or 56. */
+ALWAYS_INLINE void put_sums(const struct flush *f, const size_t rows, size_t row, struct sums s)
+{
+    if (row + rows <= f->rows && f->shift == 0) {
+        int32_t *out = f->out + row;
+        __m512i base = _mm512_set1_epi32(f->base), b0 = base, b1 = base, b2 = base, b3 = base;
+        if (f->add) {
+            b0 = _mm512_add_epi32(b0, _mm512_loadu_si512(out));
+            b1 = _mm512_add_epi32(b1, _mm512_loadu_si512(out + 16));
+            b2 = _mm512_add_epi32(b2, _mm512_loadu_si512(out + 32));
+            b3 = _mm512_add_epi32(b3, rows == UNIT ? _mm512_loadu_si512(out + 48) : load_half(out + 48));
+        }
+        b3 = _mm512_add_epi32(b3, s.s3);
+        _mm512_storeu_si512(out, _mm512_add_epi32(b0, s.s0));
+        _mm512_storeu_si512(out + 16, _mm512_add_epi32(b1, s.s1));
+        _mm512_storeu_si512(out + 32, _mm512_add_epi32(b2, s.s2));
+        if (rows == UNIT)
+            _mm512_storeu_si512(out + 48, b3);
+        else
+            _mm256_storeu_si256((__m256i *)(void *)(out + 48), _mm512_castsi512_si256(b3));
+    } else if (row < f->rows) {
+        struct flush part = *f;
+        part.rows = least(row + rows, f->rows);
+        put(&part, row, s.s0);
+        put(&part, row + 16, s.s1);
+        put(&part, row + 32, s.s2);
+        put(&part, row + 48, s.s3);
+    }
+}
+
 /* Sums of a unit: low plane's and, with two planes, 256 times the high plane's. */
 ALWAYS_INLINE void put_unit(const struct flush *f, const int planes, size_t row, struct sums low,
                             struct sums high)
 {
-    struct sums s = planes == 2 ? sums_add(high, 8, low) : low;
-    put(f, row, s.s0);
-    put(f, row + 16, s.s1);
-    put(f, row + 32, s.s2);
-    put(f, row + 48, s.s3);
+    put_sums(f, UNIT, row, planes == 2 ? sums_add(high, 8, low) : low);
 }
 
-/* Byte of a slim unit's vector that holds row r; rows past the unit, for the lanes that nobody stores. */
+/* Bytes of 32-bit sums in a slim unit's vectors, its sums modulo 256 and what they carried, whose last byte
+ * of a lane is 0; of rows past the unit, for the lanes that nobody stores.  The high plane's sums are 256
+ * times as much. */
 #define SLIM_AT(r) ((r) < SLIM ? (r) + (r) / 7 : 7)
-#define SLIM_LANE(r) SLIM_AT(r), UNIT + SLIM_AT(r), UNIT + 7, UNIT + 7
-#define SLIM_LANES(r) SLIM_LANE(r), SLIM_LANE(r + 1), SLIM_LANE(r + 2), SLIM_LANE(r + 3)
-#define SLIM_VECTOR(r) SLIM_LANES(r), SLIM_LANES(r + 4), SLIM_LANES(r + 8), SLIM_LANES(r + 12)
-static const uint8_t slim_sums[4][UNIT] = {
-    { SLIM_VECTOR(0) }, { SLIM_VECTOR(16) }, { SLIM_VECTOR(32) }, { SLIM_VECTOR(48) },
-};
+#define SLIM_ZERO (UNIT + 7)
+#define SLIM_LOW(r) SLIM_AT(r), UNIT + SLIM_AT(r), SLIM_ZERO, SLIM_ZERO
+#define SLIM_HIGH(r) SLIM_ZERO, SLIM_AT(r), UNIT + SLIM_AT(r), SLIM_ZERO
+#define SLIM_LANES(P, r) SLIM_##P(r), SLIM_##P(r + 1), SLIM_##P(r + 2), SLIM_##P(r + 3)
+#define SLIM_VECTOR(P, r) \
+    SLIM_LANES(P, r), SLIM_LANES(P, r + 4), SLIM_LANES(P, r + 8), SLIM_LANES(P, r + 12)
+#define SLIM_VECTORS(P) \
+    { { SLIM_VECTOR(P, 0) }, { SLIM_VECTOR(P, 16) }, { SLIM_VECTOR(P, 32) }, { SLIM_VECTOR(P, 48) } }
+static const uint8_t slim_sums[2][4][UNIT] = { SLIM_VECTORS(LOW), SLIM_VECTORS(HIGH) };
 
 /* What the sums carried, a byte each, to where they came from. */
 ALWAYS_INLINE __m512i carries(__m512i bytes, __m512i sum)
@@ -167,23 +203,21 @@ ALWAYS_INLINE __m512i carries(__m512i bytes, __m512i sum)
     return _mm512_srli_epi64(_mm512_sub_epi64(sum, bytes), 8);
 }
 
-ALWAYS_INLINE void put_slim(const struct flush *all, const int planes, size_t row, __m512i low,
+ALWAYS_INLINE struct sums slim_sums_of(const int plane, __m512i bytes, __m512i sum)
+{
+    const uint8_t (*at)[UNIT] = slim_sums[plane];
+    __m512i carry = carries(bytes, sum);
+    return (struct sums){ _mm512_permutex2var_epi8(bytes, _mm512_loadu_si512(at[0]), carry),
+                          _mm512_permutex2var_epi8(bytes, _mm512_loadu_si512(at[1]), carry),
+                          _mm512_permutex2var_epi8(bytes, _mm512_loadu_si512(at[2]), carry),
+                          _mm512_permutex2var_epi8(bytes, _mm512_loadu_si512(at[3]), carry) };
+}
+
+ALWAYS_INLINE void put_slim(const struct flush *f, const int planes, size_t row, __m512i low,
                             __m512i sum_low, __m512i high, __m512i sum_high)
 {
-    if (row >= all->rows)
-        return;
-    struct flush f = *all;
-    f.out += row;
-    f.rows = least(SLIM, f.rows - row);
-    __m512i carry_low = carries(low, sum_low), carry_high = carries(high, sum_high);
-    for (size_t i = 0; i < 4; i++) {
-        __m512i at = _mm512_loadu_si512(slim_sums[i]), s = _mm512_permutex2var_epi8(low, at, carry_low);
-        if (planes == 2) {
-            __m512i h = _mm512_permutex2var_epi8(high, at, carry_high);
-            s = _mm512_add_epi32(s, _mm512_slli_epi32(h, 8));
-        }
-        put(&f, 16 * i, s);
-    }
+    struct sums s = slim_sums_of(0, low, sum_low);
+    put_sums(f, SLIM, row, planes == 2 ? sums_add(s, 0, slim_sums_of(1, high, sum_high)) : s);
 }
 
 /* Named variables throughout: gcc 12 keeps arrays of sums in memory. */
