@@ -21,14 +21,16 @@
  * twice, to one of each.  If no port ever idled, 64 products of any x would take 2.9 cycles by means and 3.1
  * by slim units, with x < 128 1.6 and 1.7.  What waits for a permutation is sent to its ports too often,
  * though: the bare instructions, loads of tables left out, take 3.2 to 3.5 and 3.7, with x < 128 1.8 to 1.9
- * and 1.9.  With tables and all it is 4.2, and 2.6 with x < 128, on 64x2304x128; 4.1 and 2.7 by slim units on
- * 1024x576x64, where a group of four by weight would be a quarter empty.  vpdpbusd does 128 products a
- * cycle, of which oneDNN gets 105 to 115 there: 0.16 of that is 3.5 to 3.8 cycles, 0.25 of it 2.2 to 2.4.
+ * and 1.9.  With tables and all it is 4.2, and 2.6 with x < 128, on 64x2304x128; 4.1 and 2.5 by slim units on
+ * 1024x576x64, where a group of four by weight would be a quarter empty.  Of those 2.5, the way of sums to
+ * memory is 0.2, that of tables from L2 0.2 and that of x 0.1.  vpdpbusd does 128 products a cycle, of which
+ * oneDNN gets 105 to 125 there: 0.16 of that is 3.2 to 3.8 cycles, 0.25 of it 2.0 to 2.4.
  * Tried and no quicker: masked permutations instead of blends (they save the blend, but each waits for the
  * other and for the mask's complement: 3.3 at best); zero-masked ones and vpaddusb, which has the other two
  * ports alone (3.6); means of four, for two units in the order of k or of weights (5.1, and 2.8 with x <
  * 128: table loads); vpternlogd with masks as vectors (it reads three registers, which only two ports can);
- * masks from memory; sums by vpdpbusd.
+ * masks from memory; sums by vpdpbusd; tables fetched a few steps ahead (3 % quicker on an idle machine, 6 %
+ * slower while another thread has the core's other half), or groups ahead (2 to 9 % slower).
  *
  * Dot products alone run at the peak.  Packing the activations for them took an eighth of the time on
  * 1024x576x64, most of it waiting for lines of x that are a row apart; done on the way of the first columns,
