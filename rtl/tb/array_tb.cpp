@@ -5,6 +5,7 @@
 // The generator puts the array's dimensions before this text.
 //
 //   tb_top [SEED [JOBS]]      prints one line; exit code 0 if all agreed, else 1
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -306,16 +307,17 @@ job make_job(unsigned number, int cell = -1, unsigned dim_a = 0, unsigned dim_b 
         j.shift[c] = wide ? between(1, 62) : between(28, 25 + X_BITS + W_BITS);
         j.wzero[c] = between(-256, 255);
     }
-    if (!wide && below(3) == 0) {   // the lowest bits of small products of small and large factors
+    if (!wide && below(3) == 0) {   // the lowest bits of results, at all shifts, of small and large factors
         j.mode &= 0x1ff;
         quiet = true;
         j.lo = INT32_MIN;
         j.hi = INT32_MAX;
         for (int c = 0; c < COLS; c++) {
             int bits = between(0, 30);
-            j.bias[c] = between(-1 - (1 << (30 - bits)), 1 << (30 - bits));
+            j.shift[c] = below(2) ? between(1, 4) : 1 + (int)((number + 17 * c) % 62);
+            int most = std::min(30, 29 - bits + j.shift[c]);
+            j.bias[c] = between(-1 - (1 << most), 1 << most);
             j.mult[c] = (int32_t)(random32() >> 1 >> (30 - bits));
-            j.shift[c] = between(1, 4);
         }
     }
     unsigned fault = below(8);
