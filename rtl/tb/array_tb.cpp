@@ -274,6 +274,8 @@ void make_loud(job &j, unsigned cell)
     j.dim_b = (unsigned)passes + 1 + below(3);
 }
 
+int far_bit = -1;   // not negative: results around plus or minus 2^31 to 2^59, which are limited
+
 job make_job(unsigned number, int cell = -1, unsigned dim_a = 0, unsigned dim_b = 0)
 {
     job j = {};
@@ -297,10 +299,14 @@ job make_job(unsigned number, int cell = -1, unsigned dim_a = 0, unsigned dim_b 
         make_loud(j, (unsigned)cell);
     unsigned tiles = OUTPUT_STATIONARY ? j.dim_a : j.dim_b, x_frame = OUTPUT_STATIONARY ? j.dim_b : j.dim_a,
              w_frame = OUTPUT_STATIONARY ? j.dim_b : (unsigned)ROWS;
-    bool wide = below(3) == 0;      // all bits of everything, else values as networks have them
+    bool wide = far_bit >= 0 || below(3) == 0;   // all bits of everything, else values as networks have them
     j.zero = wide ? (int32_t)random32() : between(-150, 150);
     j.lo = wide ? (int32_t)(random32() | 1u << 31) : between(-300, 0);
     j.hi = wide ? (int32_t)(random32() >> 1) : between(0, 300);
+    if (wide && below(2)) {         // of either sign
+        j.hi = (int32_t)random32();
+        j.lo = std::min(j.hi, (int32_t)random32());
+    }
     for (int c = 0; c < COLS; c++) {
         j.bias[c] = wide ? (int32_t)random32() : between(-10000, 10000);
         j.mult[c] = (int32_t)(random32() >> 1 >> (wide ? below(31) : 0));
@@ -318,6 +324,25 @@ job make_job(unsigned number, int cell = -1, unsigned dim_a = 0, unsigned dim_b 
             int most = std::min(30, 29 - bits + j.shift[c]);
             j.bias[c] = between(-1 - (1 << most), 1 << most);
             j.mult[c] = (int32_t)(random32() >> 1 >> (30 - bits));
+            if (below(2)) {         // runs of ones, through which carries go, with a gap below a sign
+                int end = between(0, most);
+                uint32_t ones = (1u << end) - (1u << between(0, end));
+                j.mult[c] = 1 << bits;
+                j.bias[c] = (int32_t)(below(2) ? ones : ones | ~0u << std::min(31, end + between(1, 2)));
+            }
+        }
+    }
+    if (far_bit >= 0) {
+        j.mode &= 0x1ff;
+        quiet = true;
+        j.zero = 0;
+        j.lo = INT32_MIN;
+        j.hi = INT32_MAX;
+        for (int c = 0; c < COLS; c++) {
+            int bit = (far_bit / 2 + c) % 29;
+            j.bias[c] = far_bit % 2 ? -(1 << 30) : 1 << 30;
+            j.mult[c] = 1 << (bit + 2);
+            j.shift[c] = 1;
         }
     }
     unsigned fault = below(8);
@@ -766,6 +791,15 @@ void check_overflows()
         run_whole(make_job(0, (int)(ROWS * COLS > 64 ? below(ROWS * COLS) : i)));
 }
 
+// Each bit of a result that is too large, alone.
+void check_limits()
+{
+    stalls(0, 0, 0);
+    for (far_bit = 0; far_bit < 58; far_bit++)
+        run_whole(make_job(0, -1, OUTPUT_STATIONARY ? 1 : 4, OUTPUT_STATIONARY ? 2 : 1));
+    far_bit = -1;
+}
+
 // At any moment, results taken or not; the job after it is as if nothing had been.
 void check_aborts()
 {
@@ -795,7 +829,7 @@ void check_stalls()
         abort_job();
     }
     stalls(0, 0, 100);
-    job j = make_job(1);
+    job j = OUTPUT_STATIONARY ? make_job(1, -1, 1 + 12 / ROWS, 1 + below(8)) : make_job(1);
     start(j);
     steps(600 + 8 * (ROWS + COLS) + (POOL_WIDTH ? 1200 * BEATS : 0));
     if (j.dim_a * (OUTPUT_STATIONARY ? ROWS : 1) > 10 && !POOL_WIDTH)    // more than find room
@@ -828,7 +862,7 @@ void check_long_jobs()
 {
     stalls(0, 0, 0);
     if (OUTPUT_STATIONARY) {
-        run_whole(make_job(0, -1, 256 + below(64), 1 + below(2)));
+        run_whole(make_job(0, -1, (ROWS > 8 ? 256 : 2048) + below(64), 1 + below(2)));
         run_whole(make_job(0, -1, 1, 4096 + below(64)));
     } else {
         run_whole(make_job(0, -1, 1 + below(2), 256 + below(64)));
@@ -935,6 +969,7 @@ int main(int argc, char **argv)
     check_errors(errors);
     jobs_ended = (unsigned)jobs & 0xffff;
     check_overflows();
+    check_limits();
     check_aborts();
     check_stalls();
     check_long_jobs();
