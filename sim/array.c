@@ -190,7 +190,6 @@ bool array_sim_read(struct array_sim *s, unsigned offset, uint32_t *value)
 
 /* --- a product of matrices ------------------------------------------------------------ */
 
-
 /* Columns outermost; a weight-stationary job has as many rows as the accumulators hold, an
  * output-stationary one has all. */
 static size_t cut_into_jobs(const struct array_config *c, const struct array_gemm *g, struct array_job *job)

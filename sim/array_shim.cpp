@@ -241,7 +241,7 @@ struct product {
             if (i < ROWS && k < r.k) {
                 const uint8_t *from = r.x + k * r.x_stride + j.m_0 + p.in_tile;
                 if (beats == 8)
-                    memcpy(&word, from, 8);
+                    memcpy(&word, from, 8);   // one load
                 else
                     memcpy(&word, from, beats);
             }
